@@ -1,0 +1,349 @@
+"""The events of the election log that the core emits: one Struct a meaning, with a line for people.
+
+Names, fields and units are fixed: a new meaning is a new event. Every line of the log carries besides
+these fields the cluster, peer, incarnation, wall and monotonic time (see docs/reference/events.md).
+Times end in `_ms`, numbers of terms are called `number`, peers are ids.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Base of all events. `line` renders it for people."""
+
+    line: ClassVar[str] = ""
+    level: ClassVar[str] = "info"
+
+    @classmethod
+    def kind(cls) -> str:
+        """The event's fixed name: its class in snake case."""
+        return EVENT_NAMES[cls]
+
+
+class RoleChanged(Event, frozen=True):
+    """This peer's role changed; `term` is "number@holder"."""
+
+    line = "{was} -> {role} ({reason})"
+    was: str
+    role: str
+    term: str
+    reason: str
+
+
+class ServerLost(Event, frozen=True):
+    """The server is suspected: the first evidence, from which the retries count."""
+
+    line = "lost the server {server}: {evidence} {detail}"
+    level = "warning"
+    server: str
+    term: str
+    evidence: str
+    detail: str
+    heard_ms_ago: float
+
+
+class RetryStarted(Event, frozen=True):
+    """Retry `attempt` of `attempts` to reach the lost server, `after_ms` after the loss."""
+
+    line = "retry {attempt}/{attempts} of {address}, {after_ms:.0f} ms after the loss"
+    attempt: int
+    attempts: int
+    address: str
+    after_ms: float
+
+
+class RetryEnded(Event, frozen=True):
+    """How a retry ended: "answered" or its evidence."""
+
+    line = "retry {attempt}/{attempts} of {address}: {outcome} {detail}"
+    attempt: int
+    attempts: int
+    address: str
+    outcome: str
+    detail: str
+
+
+class RetriesExhausted(Event, frozen=True):
+    """No retry brought the server back; the fallback list is walked now."""
+
+    line = "no answer after {attempts} retries; the list says {fallbacks}"
+    attempts: int
+    after_ms: float
+    fallbacks: list[str]
+
+
+class FallbackChosen(Event, frozen=True):
+    """The peer that this one now waits for: the first of the list that answered; or itself."""
+
+    line = "going to {peer} ({reason})"
+    peer: str
+    reason: str
+
+
+class FallbackStruck(Event, frozen=True):
+    """An entry of the list is out for this round."""
+
+    line = "{peer} is struck off for this round: {reason}"
+    peer: str
+    reason: str
+
+
+class Waiting(Event, frozen=True):
+    """This peer waits before it promotes itself: for whom, why, and how long at most."""
+
+    line = "waiting up to {up_to_ms:.0f} ms for {peers} ({reason})"
+    peers: list[str]
+    reason: str
+    up_to_ms: float
+
+
+class CanvassStarted(Event, frozen=True):
+    """This peer asks whether it may stand for `number`."""
+
+    line = "canvassing {asked} for number {number}"
+    number: int
+    asked: list[str]
+    again: bool
+
+
+class CanvassAnswered(Event, frozen=True):
+    """One peer's answer: "support" or the reason against."""
+
+    line = "{peer} answers for number {number}: {answer}"
+    number: int
+    peer: str
+    answer: str
+
+
+class VoteCast(Event, frozen=True):
+    """This peer voted, or refused to, and why."""
+
+    line = "vote for {candidate} as number {number}: {granted} {reason}"
+    number: int
+    candidate: str
+    granted: bool
+    reason: str
+
+
+class BallotEnded(Event, frozen=True):
+    """A ballot ended: won or not, by whose support, and who was left out on what evidence."""
+
+    line = "ballot for number {number}: {outcome} (support {support}, left out {left_out})"
+    number: int
+    outcome: str
+    support: list[str]
+    left_out: dict[str, str]
+    took_ms: float
+
+
+class ReignBegan(Event, frozen=True):
+    """This peer serves. `without_ms` is how long it had no server before."""
+
+    line = "serving as {term}"
+    term: str
+    last_index: int
+    without_ms: float
+    first: bool
+
+
+class ReignEnded(Event, frozen=True):
+    """This peer serves no longer, and why."""
+
+    line = "no longer serving {term}: {reason}"
+    term: str
+    reason: str
+
+
+class ReignOpen(Event, frozen=True):
+    """The reign's first entry is committed: clients are answered from now on."""
+
+    line = "reign {term} is open at index {index} ({durability})"
+    term: str
+    index: int
+    durability: str
+    after_ms: float
+
+
+class ServerFollowed(Event, frozen=True):
+    """This peer follows a server. `without_ms` is how long it had none."""
+
+    line = "following {server} ({term})"
+    server: str
+    address: str
+    term: str
+    without_ms: float
+
+
+class ListPublished(Event, frozen=True):
+    """The server's ranking changed: best first, each as "id counts|waits reason"."""
+
+    line = "fallback list {version}: {fallbacks}"
+    term: str
+    version: int
+    fallbacks: list[str]
+
+
+class CommitSetChanged(Event, frozen=True):
+    """Survivor mode: whose disks an acknowledgement waits for now, and why that changed."""
+
+    line = "acknowledgements wait for {members} ({reason})"
+    members: list[str]
+    reason: str
+
+
+class MemberChanged(Event, frozen=True):
+    """The roster changed: joined, moved, promoted, left."""
+
+    line = "{name} ({peer}) at {address}: {change}"
+    peer: str
+    name: str
+    address: str
+    change: str
+
+
+class PeerSeen(Event, frozen=True):
+    """A link to a peer is open."""
+
+    line = "linked to {name} ({peer}) at {address}"
+    level = "debug"
+    peer: str
+    name: str
+    address: str
+
+
+class PeerLost(Event, frozen=True):
+    """A peer that this server counted on no longer answers."""
+
+    line = "lost {peer}: {evidence} {detail}"
+    peer: str
+    evidence: str
+    detail: str
+
+
+class PeerRefused(Event, frozen=True):
+    """This peer refused another, or was refused."""
+
+    line = "{peer} refused: {code} {text}"
+    level = "warning"
+    peer: str
+    code: str
+    text: str
+
+
+class HistoriesCompared(Event, frozen=True):
+    """Two histories met: where they fork, and which goes on."""
+
+    line = "history of {peer} forks at {fork}: {verdict}"
+    peer: str
+    fork: int
+    mine_after: int
+    theirs_after: int
+    verdict: str
+
+
+class SuffixArchived(Event, frozen=True):
+    """Entries left this peer's log and are kept in a file."""
+
+    line = "entries {first} to {last} left the log and are kept apart ({reason})"
+    level = "warning"
+    first: int
+    last: int
+    reason: str
+
+
+class EntriesLent(Event, frozen=True):
+    """A candidate took entries over from a fresher peer before it stands."""
+
+    line = "took entries {first} to {last} over from {peer}"
+    peer: str
+    first: int
+    last: int
+
+
+class HandoverBegan(Event, frozen=True):
+    """The server hands its reign over."""
+
+    line = "handing over to {heir} ({reason})"
+    heir: str
+    reason: str
+
+
+class HandoverEnded(Event, frozen=True):
+    """How a hand-over ended: "done", or why not."""
+
+    line = "hand-over: {outcome}"
+    outcome: str
+    took_ms: float
+
+
+class Woke(Event, frozen=True):
+    """This peer's own clock jumped: it was away."""
+
+    line = "was away for {away_ms:.0f} ms"
+    level = "warning"
+    away_ms: float
+    role: str
+
+
+class ReignProved(Event, frozen=True):
+    """A server that was away reached its commit set or majority in its old reign."""
+
+    line = "reign {term} proved after being away"
+    term: str
+    took_ms: float
+
+
+class SnapshotInstalled(Event, frozen=True):
+    """This peer took the server's snapshot instead of entries that were compacted there."""
+
+    line = "took the snapshot at {index} ({bytes} bytes)"
+    index: int
+    bytes: int
+
+
+class LogCompacted(Event, frozen=True):
+    """Entries up to `index` are in a snapshot; the log in memory begins at `first`."""
+
+    line = "snapshot at {index}; the log begins at {first}"
+    level = "debug"
+    index: int
+    first: int
+
+
+class FoundingChanged(Event, frozen=True):
+    """Quorum mode: the state of founding, and for whom it waits."""
+
+    line = "founding attempt {number}: {state} {peers}"
+    number: int
+    state: str
+    peers: list[str]
+
+
+class DiskGaveOut(Event, frozen=True):
+    """The disk failed or stalled; this peer serves no more."""
+
+    line = "the disk failed: {detail}"
+    level = "error"
+    detail: str
+
+
+class Implausible(Event, frozen=True):
+    """A message was not believed."""
+
+    line = "{peer} sent {what}, ignored"
+    level = "warning"
+    peer: str
+    what: str
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+EVENT_NAMES: dict[type[Event], str] = {
+    cls: _snake(cls.__name__) for cls in list(globals().values()) if isinstance(cls, type) and issubclass(cls, Event)
+}
+EVENTS: dict[str, type[Event]] = {name: cls for cls, name in EVENT_NAMES.items() if cls is not Event}
+"""The catalogue: name to event."""

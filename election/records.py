@@ -1,0 +1,141 @@
+"""What the core asks to be kept on disk, and how a peer's state follows from it after a restart.
+
+The journal stores records in order and gives them back in order; `Stored.replay` is the only place that
+knows what they add up to, so that the simulator and real peers recover alike.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tanist.election.entries import Entry
+from tanist.election.fallbacks import NO_LIST, FallbackList
+from tanist.election.messages import SnapshotMeta
+from tanist.election.roster import Roster
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """Base of all records."""
+
+
+class EntriesRecord(Record, frozen=True):
+    """Entries from index `first` on. Whatever was at `first` and after is no more."""
+
+    first: int
+    entries: tuple[Entry, ...]
+
+
+class TruncateRecord(Record, frozen=True):
+    """Nothing after index `last` is in the log any more."""
+
+    last: int
+
+
+class BallotRecord(Record, frozen=True):
+    """The highest number seen, and whom this peer voted for in it ("" for nobody)."""
+
+    number: int
+    voted_for: str
+
+
+class ListRecord(Record, frozen=True):
+    """The newest fallback list, as sent or as heard."""
+
+    fallbacks: FallbackList
+    server: str
+    address: str
+
+
+class FoundingRecord(Record, frozen=True):
+    """Quorum mode: the attempt this peer stands by, or has refused for good."""
+
+    number: int
+    members: Roster
+    accepted: bool
+
+
+class SnapshotRecord(Record, frozen=True):
+    """The log now begins after this snapshot, which was on disk before; later entries stay if they fit."""
+
+    meta: SnapshotMeta
+    keep_log: bool
+
+
+RECORDS: dict[int, type[Record]] = {
+    1: EntriesRecord,
+    2: TruncateRecord,
+    3: BallotRecord,
+    4: ListRecord,
+    5: FoundingRecord,
+    6: SnapshotRecord,
+}
+"""Record type to record, for the journal."""
+
+
+class RecordsError(ValueError):
+    """The records do not add up: entries with a hole before them, for one."""
+
+
+@dataclass
+class Stored:
+    """What a peer has on disk. `first` is the index of `entries[0]`; what lies before is in the snapshot."""
+
+    number: int = 0
+    voted_for: str = ""
+    fallbacks: FallbackList = NO_LIST
+    last_server: str = ""
+    last_address: str = ""
+    founding: FoundingRecord | None = None
+    refused: list[FoundingRecord] = field(default_factory=list)
+    snapshot: SnapshotMeta | None = None
+    first: int = 1
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def last(self) -> int:
+        """The last index in the log, or of the snapshot when the log is empty."""
+        return self.first + len(self.entries) - 1
+
+    @classmethod
+    def replay(cls, records: Iterable[Record]) -> "Stored":
+        """Add up records in the order in which they were written.
+
+        Raises `RecordsError` when entries follow a hole: a journal that passed its checks cannot hold such.
+        """
+        stored = cls()
+        for record in records:
+            stored.take(record)
+        return stored
+
+    def take(self, record: Record) -> None:
+        """Add one record."""
+        match record:
+            case EntriesRecord(first, entries):
+                if first > self.last + 1:
+                    raise RecordsError(f"entries from {first} on follow a log that ends at {self.last}")
+                skip = max(0, self.first - first)
+                del self.entries[max(0, first - self.first) :]
+                self.entries.extend(entries[skip:])
+            case TruncateRecord(last):
+                del self.entries[max(0, last + 1 - self.first) :]
+            case BallotRecord(number, voted_for):
+                self.number, self.voted_for = number, voted_for
+            case ListRecord(fallbacks, server, address):
+                self.fallbacks, self.last_server, self.last_address = fallbacks, server, address
+            case FoundingRecord(accepted=True):
+                self.founding = record
+            case FoundingRecord():
+                self.refused.append(record)
+                if self.founding is not None and self.founding.number <= record.number:
+                    self.founding = None
+            case SnapshotRecord(meta, keep_log):
+                self._begin_after(meta, keep_log)
+
+    def _begin_after(self, meta: SnapshotMeta, keep_log: bool) -> None:
+        self.snapshot = meta
+        if keep_log and self.first <= meta.index + 1 <= self.last + 1:
+            del self.entries[: meta.index + 1 - self.first]
+        else:
+            self.entries.clear()
+        self.first = meta.index + 1
