@@ -62,6 +62,7 @@ class Follow(Message, frozen=True):
     """I would follow you: this is who I am and what I have. Answered by `Append`, `Refuse` or `HandOver`."""
 
     term: Term
+    own_number: int
     history: History
     member: Member
 

@@ -239,6 +239,8 @@ class Ready:
     dial: list[Dial] = field(default_factory=list)
     close: list[tuple[str, str]] = field(default_factory=list)
     """Links to end after what was sent: peer id and reason."""
+    rebuild: bool = False
+    """Applied entries left the log: begin the application's state anew, from `install` or from nothing."""
     install: SnapshotMeta | None = None
     """Replace the application's state by this snapshot, before `apply`."""
     apply: Apply | None = None

@@ -133,7 +133,7 @@ class Stored:
                 self._begin_after(meta, keep_log)
 
     def _begin_after(self, meta: SnapshotMeta, keep_log: bool) -> None:
-        self.snapshot = meta
+        self.snapshot = meta if meta.index else None
         if keep_log and self.first <= meta.index + 1 <= self.last + 1:
             del self.entries[: meta.index + 1 - self.first]
         else:

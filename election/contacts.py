@@ -1,0 +1,50 @@
+"""What a seeking peer has heard from each of the others since it lost its server."""
+
+from dataclasses import dataclass, field
+
+from tanist.election.history import EMPTY, History
+
+
+@dataclass(slots=True)
+class Contact:
+    """One peer, as seen in this search. `answered` says that it spoke; `failed` what the last dial gave."""
+
+    answered: bool = False
+    asked_at: int | None = None
+    counting_until: int | None = None
+    fresh: bool = False
+    history: History = EMPTY
+    follows: str = ""
+    failed: str = ""
+    refused_only: bool = True
+    """Whether every attempt so far was refused: the process is gone for certain."""
+
+
+@dataclass(slots=True)
+class Contacts:
+    """All of them by id; `struck` are out for this round of the list."""
+
+    by_id: dict[str, Contact] = field(default_factory=dict)
+    struck: set[str] = field(default_factory=set)
+
+    def of(self, peer: str) -> Contact:
+        """The contact of a peer, made when missing."""
+        found = self.by_id.get(peer)
+        if found is None:
+            found = self.by_id[peer] = Contact()
+        return found
+
+    def answered(self, peer: str) -> bool:
+        """Whether this peer spoke, and was not lost again since."""
+        found = self.by_id.get(peer)
+        return found is not None and found.answered
+
+    def lost(self, peer: str, evidence: str, refused: bool) -> None:
+        """A dial of this peer failed, or its link ended."""
+        contact = self.of(peer)
+        contact.answered = False
+        contact.asked_at = None
+        contact.counting_until = None
+        contact.failed = evidence
+        if not refused:
+            contact.refused_only = False

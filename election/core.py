@@ -1,0 +1,442 @@
+"""The core: inputs in, one `Ready` out. Owns the role; only the methods below change it.
+
+    ready = core.step(now, input)
+
+No clock, no socket, no file: `now` is nanoseconds of a clock that counts sleep, and the same inputs in the
+same order give the same outputs.
+"""
+
+from random import Random
+
+from tanist.election import ballots, events
+from tanist.election.ballots import Voter
+from tanist.election.behaviour import Behaviour
+from tanist.election.candidacy import Candidacy
+from tanist.election.entries import Entry
+from tanist.election.evidence import Evidence
+from tanist.election.following import FollowingServer
+from tanist.election.handingover import HandingOver
+from tanist.election.history import NO_TERM, Term
+from tanist.election.messages import (
+    Append,
+    Canvass,
+    Fetch,
+    Found,
+    FoundAnswer,
+    Goodbye,
+    Lend,
+    Message,
+    NotYet,
+    RequestVote,
+    Seek,
+    Serving,
+    Support,
+)
+from tanist.election.node import Node, Self
+from tanist.election.ready import (
+    DialFailed,
+    DiskFailed,
+    GoodbyeAsked,
+    HandOverAsked,
+    Input,
+    LeaveAsked,
+    LinkDown,
+    LinkUp,
+    Persisted,
+    ReadAsked,
+    Ready,
+    Received,
+    SnapshotRead,
+    SnapshotReceived,
+    SnapshotTaken,
+    Submit,
+    Tick,
+)
+from tanist.election.records import SnapshotRecord, Stored
+from tanist.election.reign import Reign
+from tanist.election.roles import TRANSITIONS, Cause, Role
+from tanist.election.seeking import Seeking
+from tanist.election.settings import (
+    APPEND_BYTES_MAX,
+    APPEND_ENTRIES_MAX,
+    MS,
+    ElectionSettings,
+    plausible,
+)
+
+
+class LocalMisuse(RuntimeError):
+    """The core was called in a way that its contract forbids: a bug in tanist, not in a peer."""
+
+
+class Core:
+    """One peer's election. `wall_ns` of a step is only used to stamp log time, and decides nothing."""
+
+    def __init__(self, me: Self, settings: ElectionSettings, stored: Stored, rng: Random) -> None:
+        self.node = Node(me, settings, stored, rng)
+        self.behaviour: Behaviour = Seeking(self, "start")
+        self.wall_ns = 0
+        self.reached: set[str] = set()
+        """Given addresses that led to a peer once: those peers are in the roster now."""
+        self._asked: int | None = None
+        self._last_log_time = self.node.log.last_time_ns
+        self._started = False
+
+    # What can be asked at any time
+
+    @property
+    def role(self) -> Role:
+        """What this peer is."""
+        return self.behaviour.role
+
+    @property
+    def server(self) -> str | None:
+        """The id of the server: followed, or this peer."""
+        if isinstance(self.behaviour, Reign):
+            return self.node.me.id
+        if isinstance(self.behaviour, FollowingServer) and self.behaviour.welcome:
+            return self.behaviour.server
+        return None
+
+    @property
+    def term(self) -> Term:
+        """The term of the reign that this peer is in, or `NO_TERM`."""
+        behaviour = self.behaviour
+        return behaviour.term if isinstance(behaviour, Reign | FollowingServer) else NO_TERM
+
+    @property
+    def ready_to_read(self) -> bool:
+        """Whether this peer's state is that of a reign it is in, or was: not the emptiness of a start."""
+        return self.node.commit > 0
+
+    def counts_now(self) -> bool:
+        """Survivor mode: whether acknowledgements wait for this peer's disk (also just before it lost its server)."""
+        return self._counts_until is not None and self.node.now < self._counts_until
+
+    _counts_until: int | None = None
+
+    # The step
+
+    def start(self, now: int, wall_ns: int) -> Ready:
+        """The first step of all."""
+        if self._started:
+            raise LocalMisuse("start() is called once")
+        self._started = True
+        self._begin(now, wall_ns)
+        self.behaviour.enter()
+        return self._end()
+
+    def step(self, now: int, inputs: Input, wall_ns: int = 0) -> Ready:
+        """Take in one input and say what to do. `now` never goes back."""
+        if not self._started:
+            raise LocalMisuse("start() comes before step()")
+        self._begin(now, wall_ns)
+        node = self.node
+        if self._asked is not None and now - self._asked > node.times.timeout // 2:
+            node.emit(events.Woke((now - self._asked) / MS, str(self.role)))
+            self.behaviour.woke(now - self._asked)
+        match inputs:
+            case Received(peer, message):
+                if peer in node.links:
+                    self._received(peer, message)
+            case Persisted(persist_id):
+                node.persisted(persist_id)
+                self.behaviour.persisted()
+            case Submit(proposals):
+                self.behaviour.submit(proposals)
+            case Tick():
+                pass
+            case _:
+                self._rare(inputs)
+        handing = self.behaviour.handover if isinstance(self.behaviour, Reign) else None
+        if handing is not None:
+            handing.go_on()
+        due = self.behaviour.deadline()
+        if due is not None and due <= now:
+            self.behaviour.tick()
+        return self._end()
+
+    def _begin(self, now: int, wall_ns: int) -> None:
+        node = self.node
+        node.now = max(now, node.now)
+        node.out = Ready()
+        self.wall_ns = wall_ns
+
+    def _end(self) -> Ready:
+        node = self.node
+        node.seal()
+        out = node.out
+        self._asked = out.deadline = self.behaviour.deadline()
+        return out
+
+    def _rare(self, inputs: Input) -> None:
+        node = self.node
+        match inputs:
+            case LinkUp(remote, dialed):
+                if dialed is not None:
+                    node.dial_outcome(dialed)
+                    if dialed in node.me.given:
+                        self.reached.add(dialed)
+                node.links[remote.id] = remote
+                node.emit(events.PeerSeen(remote.id, remote.name, remote.address))
+                self.behaviour.link_up(remote, dialed)
+            case LinkDown(peer, evidence, detail):
+                if peer in node.links:
+                    node.lost_link(peer)
+                    self.behaviour.link_down(peer, evidence, detail)
+            case DialFailed(address, evidence, detail):
+                node.dial_outcome(address)
+                self.behaviour.dial_failed(address, evidence, detail)
+            case DiskFailed(detail):
+                node.disk_failed = detail
+                node.emit(events.DiskGaveOut(detail))
+                self.behaviour.disk_failed()
+            case SnapshotTaken(meta):
+                self._compact(meta.index, SnapshotRecord(meta, True))
+            case SnapshotReceived():
+                if isinstance(self.behaviour, FollowingServer):
+                    self.behaviour.snapshot_received(inputs)
+            case ReadAsked(request, prove):
+                self.behaviour.read_asked(None, request, prove)
+            case HandOverAsked(to):
+                self._hand_over(to)
+            case LeaveAsked(peer):
+                self._leave(peer)
+            case GoodbyeAsked(reason):
+                for peer in node.links:
+                    node.send(peer, Goodbye(reason))
+            case _:
+                raise LocalMisuse(f"no such input: {inputs!r}")
+
+    def _received(self, peer: str, message: Message) -> None:
+        node = self.node
+        match message:
+            case Append():
+                self.behaviour.received(peer, message)
+            case Canvass():
+                if plausible(Term(message.number, ""), node.number):
+                    answer = ballots.answer_canvass(node, peer, message, self._voter())
+                    node.send(peer, answer)
+                    self._note_candidate(peer, answer)
+                else:
+                    node.emit(events.Implausible(peer, f"number {message.number}"))
+            case RequestVote():
+                self._asked_for_vote(peer, message)
+            case Fetch():
+                self.lend(peer, message)
+            case Found() | FoundAnswer() if not isinstance(self.behaviour, Seeking):
+                if isinstance(self.behaviour, Reign | FollowingServer):
+                    self._point_to_server(peer)
+            case Serving(term, _, _) if not plausible(term, node.number):
+                node.emit(events.Implausible(peer, f"number {term.number}"))
+            case Seek() if isinstance(self.behaviour, Candidacy):
+                self._answer_seek(peer)
+            case _:
+                self.behaviour.received(peer, message)
+
+    def _voter(self) -> Voter:
+        return Voter(self.behaviour.alive_server(), isinstance(self.behaviour, Candidacy))
+
+    def _note_candidate(self, peer: str, answer: Message) -> None:
+        """Whoever supports another gives way to it, and waits for what comes of it."""
+        if isinstance(answer, Support):
+            if isinstance(self.behaviour, Candidacy):
+                self.lost_ballot("another stands that may", peer, self.behaviour.search)
+            elif isinstance(self.behaviour, Seeking):
+                self.behaviour.wait_for(peer)
+
+    def _asked_for_vote(self, peer: str, message: RequestVote) -> None:
+        node = self.node
+        if not plausible(Term(message.number, ""), node.number):
+            node.emit(events.Implausible(peer, f"number {message.number}"))
+            return
+        before = node.number, node.voted_for
+        ballots.answer_vote(node, peer, message, self._voter())
+        if (node.number, node.voted_for) == before or node.voted_for != peer:
+            return
+        behaviour = self.behaviour
+        if isinstance(behaviour, Reign):
+            if behaviour.handover is not None:
+                behaviour.handover.ended("done")
+            self.step_down(Cause.HANDED_OVER, 0, hold_for=peer)
+        elif isinstance(behaviour, FollowingServer):
+            self._end_following()
+            self._become(Seeking(self, Evidence.GOODBYE, behaviour.term, hold_for=peer), Cause.HIGHER_NUMBER)
+        elif isinstance(behaviour, Candidacy):
+            self.lost_ballot("voted for another", peer, behaviour.search)
+        elif isinstance(behaviour, Seeking):
+            behaviour.wait_for(peer)
+
+    def _answer_seek(self, peer: str) -> None:
+        node = self.node
+        node.send(peer, NotYet(node.times.ballot / MS, node.log.history(), node.fallbacks, node.fresh))
+
+    def _point_to_server(self, peer: str) -> None:
+        behaviour = self.behaviour
+        behaviour.received(peer, Seek(self.node.log.history(), self.node.fallbacks, NO_TERM, "", 0, False))
+
+    # Roles
+
+    def _become(self, behaviour: Behaviour, cause: Cause) -> None:
+        was = self.role
+        if TRANSITIONS.get((was, cause)) is not behaviour.role:
+            raise LocalMisuse(f"no transition from {was} by {cause!r} to {behaviour.role}")
+        self.behaviour = behaviour
+        self.node.emit(events.RoleChanged(was, behaviour.role, str(self.term), cause))
+        behaviour.enter()
+
+    def follow(self, server: str, term: Term) -> None:
+        """Follow a server that was found."""
+        if isinstance(self.behaviour, FollowingServer):
+            self._end_following()
+        self._become(FollowingServer(self, server, term), Cause.FOUND_SERVER)
+
+    def lose_server(self, evidence: Evidence, detail: str) -> None:
+        """The server is suspected: the retries begin."""
+        behaviour = self.behaviour
+        assert isinstance(behaviour, FollowingServer)
+        node = self.node
+        ago = (node.now - behaviour.heard_at) / MS
+        node.emit(events.ServerLost(behaviour.server, str(behaviour.term), evidence, detail, ago))
+        self._end_following()
+        self._become(Seeking(self, evidence, behaviour.term), Cause.LOST_SERVER)
+
+    def handed_over(self, heir: str) -> None:
+        """The server names its heir: go there."""
+        behaviour = self.behaviour
+        assert isinstance(behaviour, FollowingServer)
+        self._end_following()
+        self._become(Seeking(self, Evidence.GOODBYE, behaviour.term, hold_for=heir), Cause.HANDED_OVER)
+
+    def told_to_stand(self, reason: str) -> None:
+        """The live server tells this peer to stand at once: nobody need be canvassed."""
+        behaviour = self.behaviour
+        assert isinstance(behaviour, FollowingServer)
+        self._end_following()
+        search = Seeking(self, Evidence.GOODBYE, behaviour.term, hold_for=self.node.me.id)
+        self.behaviour = search
+        self.node.emit(events.RoleChanged(Role.CLIENT, Role.SEEKING, "none", Cause.HANDED_OVER))
+        self._become(Candidacy(self, "handover", search, handover=True), Cause.TOLD_TO_STAND)
+
+    def _end_following(self) -> None:
+        behaviour = self.behaviour
+        assert isinstance(behaviour, FollowingServer)
+        self._counts_until = None
+        if behaviour.counts_now() and behaviour.counted_from is not None:
+            self._counts_until = behaviour.counted_from + self.node.times.sync
+        behaviour.fail_reads()
+
+    def stand(self, evidence: str) -> None:
+        """Nobody is before this peer: it stands."""
+        search = self.behaviour
+        assert isinstance(search, Seeking)
+        self._become(Candidacy(self, evidence, search), Cause.NOBODY_AHEAD)
+
+    def lost_ballot(self, reason: str, to: str, search: Seeking | None) -> None:
+        """The ballot was not won: go back to seeking, and wait for the better one or a while."""
+        node = self.node
+        fails = search.fails if search else 0
+        # The wait grows with the rank and with each failure, and has jitter, so that two do not meet for ever.
+        place = node.fallbacks.place(node.me.id)
+        rank = place if place is not None else len(node.fallbacks.entries)
+        wait = int(node.times.ballot * (1 + rank + min(fails, 6)) * (1 + node.rng.random()))
+        self._become(Seeking(self, reason, hold_for=to, wait_ns=wait, goes_on=search), Cause.LOST_BALLOT)
+
+    def search_again(self, evidence: Evidence | str, cause: Cause) -> None:
+        """The ballot is void: begin the search anew."""
+        self._become(Seeking(self, evidence, wait_ns=self.node.times.ballot), cause)
+
+    def reign(self, supporters: frozenset[str]) -> None:
+        """The ballot is won."""
+        self._become(Reign(self, supporters), Cause.WON)
+
+    def renew(self, above: int) -> None:
+        """Survivor mode: go on in a number above one that was met."""
+        behaviour = self.behaviour
+        assert isinstance(behaviour, Reign)
+        node = self.node
+        node.emit(events.ReignEnded(str(behaviour.term), Cause.RENEWED))
+        node.adopt_number(max(above, node.number) + 1, node.me.id)
+        self._become(Reign(self, frozenset(behaviour.replication.clients)), Cause.RENEWED)
+
+    def step_down(
+        self, cause: Cause, number: int, *, follow: tuple[str, Term] | None = None, hold_for: str = ""
+    ) -> None:
+        """The reign ends. `number`: a higher one that was met; `follow`: the server to go to."""
+        behaviour = self.behaviour
+        assert isinstance(behaviour, Reign)
+        node = self.node
+        node.emit(events.ReignEnded(str(behaviour.term), cause))
+        node.without_since = node.now
+        if number > node.number:
+            node.adopt_number(number)
+        self._counts_until = None
+        if not node.quorum and cause in (Cause.NOT_PROVED, Cause.NO_MAJORITY):
+            # What a server has was the measure of every acknowledgement of its own reign.
+            self._counts_until = node.now + node.times.sync
+        for peer, request, _, _ in behaviour.reads:
+            behaviour.answer_read(peer, request, -1)
+        wait = 0 if hold_for else node.times.ballot
+        self._become(Seeking(self, str(cause), hold_for=hold_for, wait_ns=wait), cause)
+        if follow is not None:
+            self.follow(*follow)
+        elif cause is not Cause.HANDED_OVER:
+            for peer in node.links:
+                node.send(peer, Seek(node.log.history(), node.fallbacks, NO_TERM, str(cause), 0, False))
+
+    # Lending, snapshots, leaving
+
+    def lend(self, peer: str, message: Fetch) -> None:
+        """A candidate lacks entries that I have."""
+        node, log = self.node, self.node.log
+        if log.term_at(message.after) != message.after_term or message.after + 1 < log.first:
+            node.send(peer, Lend(message.after, message.after_term, (), False))
+            return
+        entries = tuple(log.batch(message.after + 1, APPEND_ENTRIES_MAX, APPEND_BYTES_MAX))
+        more = message.after + len(entries) < log.last
+        node.send(peer, Lend(message.after, message.after_term, entries, more))
+
+    def read_snapshot(self, peer: str, index: int, digest: str, offset: int) -> None:
+        """A peer wants bytes of a snapshot."""
+        self.node.out.snapshot_read.append(SnapshotRead(peer, index, digest, offset))
+
+    def _compact(self, index: int, record: SnapshotRecord) -> None:
+        node = self.node
+        if node.snapshot is not None and node.snapshot.index >= index:
+            return
+        if node.log.term_at(index) != record.meta.term or index > node.commit:
+            return
+        node.snapshot = record.meta
+        node.persist(record)
+        node.log.compact(min(index, index - node.settings.snapshot_keep))
+        node.emit(events.LogCompacted(index, node.log.first))
+
+    def _hand_over(self, to: str | None) -> None:
+        behaviour = self.behaviour
+        node = self.node
+        if not isinstance(behaviour, Reign):
+            node.emit(events.HandoverEnded("this peer does not serve", 0))
+            return
+        if behaviour.handover is not None:
+            return
+        usable = [e for e in behaviour.list.entries if e.in_sync and e.id in behaviour.replication.clients]
+        chosen = next((e for e in usable if to is None or to in (e.id, e.name)), None)
+        if chosen is None:
+            who = "nobody follows in sync" if to is None else f"{to} is not among the fallbacks in sync"
+            node.emit(events.HandoverEnded(f"nobody to hand over to: {who}", 0))
+            return
+        behaviour.handover = HandingOver(behaviour, chosen.id, "asked to")
+
+    def _leave(self, peer: str) -> None:
+        if isinstance(self.behaviour, Reign):
+            self.behaviour.joining.leave(peer)
+        elif isinstance(self.behaviour, FollowingServer):
+            self.behaviour.leave(peer)
+
+    def log_time(self) -> int:
+        """Log time for a new entry: never back, and never before the last entry's."""
+        self._last_log_time = max(self.wall_ns, self._last_log_time, self.node.log.last_time_ns)
+        return self._last_log_time
+
+
+__all__ = ["Core", "Entry", "LocalMisuse"]

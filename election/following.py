@@ -1,0 +1,345 @@
+"""CLIENT: follow a server, hold its log, confirm its heartbeats, and notice when it is gone."""
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from tanist.election import events
+from tanist.election.behaviour import DECLINED_RETRY_MS, Behaviour
+from tanist.election.commit import Durability
+from tanist.election.entries import Proposal
+from tanist.election.evidence import Evidence
+from tanist.election.history import EMPTY, Term
+from tanist.election.messages import (
+    Append,
+    Confirm,
+    Conflict,
+    Declined,
+    Follow,
+    Following,
+    Goodbye,
+    HandOver,
+    Heartbeat,
+    Leave,
+    Message,
+    Propose,
+    ReadAt,
+    ReadIndex,
+    Refuse,
+    Seek,
+    Serving,
+    SnapshotChunk,
+    SnapshotFetch,
+    SnapshotMeta,
+    SnapshotOffer,
+    Stored,
+)
+from tanist.election.ready import SnapshotReceived, SnapshotWrite
+from tanist.election.roles import Role
+from tanist.election.settings import MS, plausible
+
+if TYPE_CHECKING:
+    from tanist.election.core import Core
+
+CONFIRMATIONS_REMEMBERED = 1024
+"""Confirmations whose time of sending is kept until a heartbeat repeats them."""
+READS_FORWARDED_MAX = 4096
+"""Reads on their way to the server; beyond it they are answered with "not now"."""
+
+
+class FollowingServer(Behaviour):
+    """One server followed in one term."""
+
+    role = Role.CLIENT
+
+    def __init__(self, core: "Core", server: str, term: Term) -> None:
+        super().__init__(core)
+        self.server = server
+        self.term = term
+        self.address = core.node.address_of(server) or ""
+        self.heard_at = core.node.now
+        self.welcome = False
+        """Whether the server has spoken to this peer as its client."""
+        self.verified = 0
+        """How far this log is known to be the server's."""
+        self.acknowledged = -1
+        self.version_due = 0
+        """The list version to confirm once it is on disk, with its round."""
+        self.round = 0
+        self.sequence = 0
+        self.sent_at: OrderedDict[int, int] = OrderedDict()
+        self.counted_from: int | None = None
+        self.incoming: tuple[SnapshotMeta, int] | None = None
+        self.reads: dict[int, tuple[str | None, int]] = {}
+        self.next_read = 0
+
+    def enter(self) -> None:
+        node = self.node
+        if self.term.number > node.number:
+            node.adopt_number(self.term.number)
+        node.last_server, node.last_address = self.server, self.address
+        node.send(self.server, Follow(self.term, node.number, node.log.history(), node.member))
+
+    def alive_server(self) -> tuple[str, int] | None:
+        if not self.welcome or self.node.now >= self.heard_at + self.node.times.timeout:
+            return None
+        return self.server, self.node.reach - 1
+
+    def counts_now(self) -> bool:
+        """Whether acknowledgements still wait for this peer's disk, by its own clock."""
+        node = self.node
+        if self.counted_from is None or not node.fallbacks.counts(node.me.id):
+            return False
+        return node.now < self.counted_from + node.times.sync
+
+    # What comes
+
+    def received(self, peer: str, message: Message) -> None:
+        if peer != self.server:
+            self._from_another(peer, message)
+            return
+        match message:
+            case Append() if message.term == self.term:
+                self._append(message)
+            case Heartbeat() if message.term == self.term:
+                self._heartbeat(message)
+            case Serving(term, _, _) if term.number > self.term.number and plausible(term, self.node.number):
+                # Its reign goes on in a higher number: follow it anew.
+                self.core.follow(peer, term)
+            case SnapshotOffer() if message.term == self.term:
+                self._offered(message.meta)
+            case SnapshotChunk():
+                self._chunk(message)
+            case ReadAt(request, index):
+                self._read_at(request, index)
+            case Declined(_, retry_ms):
+                self.node.out.declined = min(max(retry_ms, 1.0), 10_000.0)
+            case HandOver():
+                self._handed_over(message)
+            case Goodbye(reason):
+                self.core.lose_server(Evidence.GOODBYE, reason)
+            case Refuse(code, text):
+                self._refused(code, text)
+            case Seek() | Following():
+                self.core.lose_server(Evidence.REJECTED, "it does not serve any more")
+            case _:
+                pass
+
+    def _from_another(self, peer: str, message: Message) -> None:
+        node = self.node
+        match message:
+            case Seek():
+                node.send(peer, Following(self.term, self.server, self.address))
+            case Serving(term, _, _):
+                if not node.quorum or term.number <= self.term.number or not plausible(term, node.number):
+                    # Two reigns have found each other: the two servers settle it.
+                    node.send(peer, Following(self.term, self.server, self.address))
+                else:
+                    self.core.follow(peer, term)
+            case SnapshotFetch(index, digest, offset):
+                self.core.read_snapshot(peer, index, digest, offset)
+            case HandOver():
+                # Another server gives way to this fragment: its clients will come by themselves.
+                pass
+            case _:
+                pass
+
+    def _heard(self) -> None:
+        self.heard_at = self.node.now
+        if self.welcome:
+            return
+        self.welcome = True
+        node = self.node
+        without = 0 if node.without_since is None else node.now - node.without_since
+        node.without_since = None
+        node.heir_named = None
+        node.emit(events.ServerFollowed(self.server, self.address, str(self.term), without / MS))
+
+    # The log
+
+    def _append(self, message: Append) -> None:
+        self._heard()
+        node, log = self.node, self.node.log
+        if log.term_at(message.previous) != message.previous_term:
+            self._conflict(message.previous)
+            return
+        parting = log.parts_from(message.previous + 1, message.entries)
+        if parting is not None:
+            start, entries = parting
+            if start <= log.last:
+                if start < log.first:
+                    self._begin_anew(message.previous)
+                    return
+                # Only on a real conflict: a late, shorter message never cuts what already matches.
+                node.cut(start - 1, f"the server {self.server} holds others")
+            node.append(entries)
+        self.verified = max(self.verified, message.previous + len(message.entries))
+        durability = Durability(message.durability) if message.durability in _DURABILITIES else Durability.ALONE
+        node.commit_to(min(message.commit, self.verified), durability, message.reach)
+        self.persisted()
+
+    def _conflict(self, previous: int) -> None:
+        """The logs do not meet at `previous`: my history says where they do."""
+        node, log = self.node, self.node.log
+        if previous < log.first - 1:
+            self._begin_anew(previous)
+            return
+        node.send(self.server, Conflict(self.term, previous, log.history()))
+
+    def _begin_anew(self, previous: int) -> None:
+        """What this peer has forks from the server's log before its own snapshot: nothing of it can stay."""
+        self.node.forget_log("forks from the server's log before this peer's snapshot")
+        self.verified, self.acknowledged = 0, -1
+        self.node.send_after_disk(self.server, Conflict(self.term, previous, EMPTY))
+
+    def persisted(self) -> None:
+        node = self.node
+        match_ = min(node.durable, self.verified)
+        if self.welcome and match_ != self.acknowledged:
+            self.acknowledged = match_
+            node.send(self.server, Stored(self.term, match_))
+        if self.version_due and node.is_durable():
+            self.version_due = 0
+            node.list_stored = node.fallbacks.version
+            self._confirm()
+
+    # Heartbeats
+
+    def _heartbeat(self, message: Heartbeat) -> None:
+        self._heard()
+        node = self.node
+        self.round = max(self.round, message.round)
+        at = self.sent_at.get(message.echo)
+        if at is not None:
+            self.counted_from = at
+            while self.sent_at and next(iter(self.sent_at)) < message.echo:
+                self.sent_at.popitem(last=False)
+        node.commit_to(min(message.commit, self.verified), node.durability, message.reach)
+        if message.fallbacks.age() > node.fallbacks.age() and message.fallbacks.term == self.term:
+            node.keep_list(message.fallbacks, self.server, self.address)
+            self.version_due = message.fallbacks.version
+            return
+        if message.fallbacks.age() == node.fallbacks.age():
+            node.fallbacks = message.fallbacks
+        if not self.version_due:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        node = self.node
+        self.sequence += 1
+        self.sent_at[self.sequence] = node.now
+        if len(self.sent_at) > CONFIRMATIONS_REMEMBERED:
+            self.sent_at.popitem(last=False)
+        version = node.list_stored if node.fallbacks.term == self.term else 0
+        stored = min(node.durable, self.verified)
+        node.send(self.server, Confirm(self.term, self.round, self.sequence, version, stored))
+
+    # Snapshots
+
+    def _offered(self, meta: SnapshotMeta) -> None:
+        self._heard()
+        node = self.node
+        if meta.index <= self.verified or (node.snapshot is not None and node.snapshot.digest == meta.digest):
+            return
+        if self.incoming is None or self.incoming[0].digest != meta.digest:
+            self.incoming = (meta, 0)
+            node.out.snapshot_write.append(SnapshotWrite(meta, 0, b""))
+        node.send(self.server, SnapshotFetch(meta.index, meta.digest, self.incoming[1]))
+
+    def _chunk(self, message: SnapshotChunk) -> None:
+        self.heard_at = self.node.now
+        if self.incoming is None:
+            return
+        meta, offset = self.incoming
+        if message.digest != meta.digest or message.offset != offset:
+            return
+        if not message.data or offset + len(message.data) > meta.bytes:
+            # The server has a newer one by now, and will offer it.
+            self.incoming = None
+            return
+        self.node.out.snapshot_write.append(SnapshotWrite(meta, offset, message.data))
+        offset += len(message.data)
+        self.incoming = (meta, offset)
+        if offset < meta.bytes:
+            self.node.send(self.server, SnapshotFetch(meta.index, meta.digest, offset))
+
+    def snapshot_received(self, message: SnapshotReceived) -> None:
+        """It is whole and was checked, or is no good."""
+        if self.incoming is None or self.incoming[0].digest != message.meta.digest:
+            return
+        self.incoming = None
+        if message.error:
+            self.node.emit(events.Implausible(self.server, f"a snapshot that is no good ({message.error})"))
+            return
+        self.node.take_snapshot_over(message.meta)
+        self.verified = max(self.verified, message.meta.index)
+        self.persisted()
+
+    # Proposals and reads
+
+    def submit(self, proposals: tuple[Proposal, ...]) -> None:
+        if self.welcome:
+            self.node.send(self.server, Propose(proposals))
+
+    def read_asked(self, peer: str | None, request: int, prove: bool) -> None:
+        if not self.welcome or len(self.reads) >= READS_FORWARDED_MAX:
+            self.answer_read(peer, request, -1)
+            return
+        self.next_read += 1
+        self.reads[self.next_read] = (peer, request)
+        self.node.send(self.server, ReadIndex(self.next_read, prove))
+
+    def _read_at(self, request: int, index: int) -> None:
+        asked = self.reads.pop(request, None)
+        if asked is not None:
+            self.answer_read(asked[0], asked[1], index)
+
+    def fail_reads(self) -> None:
+        """The server is gone: those who asked must ask the next one."""
+        for peer, request in self.reads.values():
+            self.answer_read(peer, request, -1)
+        self.reads.clear()
+
+    def leave(self, peer: str) -> None:
+        """Ask the server to take a member out."""
+        self.node.send(self.server, Leave(peer))
+
+    # Losing it
+
+    def _handed_over(self, message: HandOver) -> None:
+        node = self.node
+        node.heir_named = (message.heir, node.now + node.times.round)
+        if message.heir == node.me.id:
+            self.core.told_to_stand(message.reason)
+            return
+        if message.address:
+            node.addresses[message.heir] = message.address
+        self.core.handed_over(message.heir)
+
+    def _refused(self, code: str, text: str) -> None:
+        self.node.emit(events.PeerRefused(self.server, code, text))
+        self.node.halt("refused", f"the server refused this peer ({code}): {text}")
+
+    def link_down(self, peer: str, evidence: Evidence, detail: str) -> None:
+        if peer == self.server:
+            self.core.lose_server(evidence, detail)
+
+    def tick(self) -> None:
+        node = self.node
+        limit = node.times.timeout if self.welcome else node.times.retry
+        if node.now >= self.heard_at + limit:
+            what = "no heartbeat" if self.welcome else "no welcome"
+            # A frozen server's old connection proves nothing: the retries need a new one.
+            node.out.close.append((self.server, "silent"))
+            node.lost_link(self.server)
+            self.core.lose_server(Evidence.SILENT, f"{what} for {(node.now - self.heard_at) / MS:.0f} ms")
+
+    def deadline(self) -> int | None:
+        return self.heard_at + (self.node.times.timeout if self.welcome else self.node.times.retry)
+
+    def woke(self, away_ns: int) -> None:
+        """I was away: the heartbeats may lie in the socket yet. The count begins again."""
+        self.heard_at = self.node.now
+
+
+_DURABILITIES = frozenset(Durability)
+__all__ = ["DECLINED_RETRY_MS", "FollowingServer"]

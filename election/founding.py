@@ -1,0 +1,154 @@
+"""Founding a quorum cluster: unanimous, or not at all.
+
+An attempt is a number and exactly `expect` members. Each of them accepts or refuses it on disk, with one
+acceptance open at a time. One durable refusal ends the attempt and frees those who accepted; all
+acceptances make it the only founding, ever: two attempts that share a member cannot both have its
+acceptance. Any member that gathers them opens the cluster, by the same first entry.
+"""
+
+from typing import TYPE_CHECKING
+
+from tanist.election.entries import Entry, Kind
+from tanist.election.events import FoundingChanged
+from tanist.election.log import roster_entry_body
+from tanist.election.messages import Found, FoundAnswer, Message
+from tanist.election.records import FoundingRecord
+from tanist.election.roster import Member, Roster
+
+if TYPE_CHECKING:
+    from tanist.election.core import Core
+
+
+class Founding:
+    """One peer's part in founding its cluster."""
+
+    def __init__(self, core: "Core") -> None:
+        self.core = core
+        self.node = core.node
+        self.opened = False
+        self.accepted: set[str] = set()
+        self._told = ""
+        self._ask_at = 0
+
+    def tick(self) -> None:
+        """Propose, or ask again, once an interval."""
+        if self.node.now < self._ask_at:
+            return
+        self._ask_at = self.node.now + self.node.times.retry
+        self._go_on()
+
+    def look_again(self) -> None:
+        """Someone came: propose or ask without waiting for the interval to end."""
+        self._ask_at = 0
+        self.tick()
+
+    def _go_on(self) -> None:
+        node = self.node
+        open_attempt = node.founding
+        if open_attempt is None:
+            open_attempt = self._propose()
+        if open_attempt is None:
+            return
+        for member in open_attempt.members.members:
+            if member.id != node.me.id and member.id not in self.accepted:
+                node.addresses.setdefault(member.id, member.address)
+                node.reach_for(member.id, node.times.retry)
+                node.send_after_disk(member.id, Found(open_attempt.number, open_attempt.members))
+        self._look()
+
+    def _propose(self) -> FoundingRecord | None:
+        """The lowest id among as many as are expected makes the attempt."""
+        node = self.node
+        expect = node.settings.expect
+        if expect == 0:
+            self._say(0, "expect is 0: waiting to join a cluster that exists", [])
+            return None
+        seen = sorted([node.me.id, *node.links])
+        if len(seen) < expect:
+            self._say(0, f"{len(seen)} of {expect} expected peers are here", seen)
+            return None
+        if seen[0] != node.me.id:
+            return None
+        members = [Member(node.me.id, node.me.name, node.me.address, True, node.may_serve)]
+        for peer in seen[1:expect]:
+            remote = node.links[peer]
+            members.append(Member(peer, remote.name, remote.address, True, remote.serve))
+        number = 1 + max([r.number for r in node.refused_foundings], default=0)
+        attempt = FoundingRecord(number, Roster(tuple(members)), True)
+        node.founding = attempt
+        node.persist(attempt)
+        self.accepted = set()
+        self._say(number, "proposed", [m.name for m in members])
+        return attempt
+
+    def received(self, peer: str, message: Message) -> None:
+        """An attempt to accept or refuse, or an answer to mine."""
+        match message:
+            case Found(number, members):
+                self._asked(peer, number, members)
+            case FoundAnswer(number, members, accepted):
+                self._answered(peer, number, members, accepted)
+            case _:
+                pass
+
+    def _asked(self, peer: str, number: int, members: Roster) -> None:
+        node = self.node
+        mine = node.founding
+        refused = any(_same(r, number, members) for r in node.refused_foundings)
+        included = members.get(node.me.id) is not None and len(members.members) == node.settings.expect
+        if mine is None and included and not refused:
+            mine = node.founding = FoundingRecord(number, members, True)
+            node.persist(mine)
+            self.accepted = {peer}
+            self._say(number, "accepted", [m.name for m in members.members])
+        agreed = mine is not None and _same(mine, number, members)
+        if not agreed and not refused:
+            record = FoundingRecord(number, members, False)
+            node.refused_foundings.append(record)
+            node.persist(record)
+        node.send_after_disk(peer, FoundAnswer(number, members, agreed))
+        if agreed:
+            self.accepted.add(peer)
+            self._look()
+
+    def _answered(self, peer: str, number: int, members: Roster, accepted: bool) -> None:
+        node = self.node
+        if node.founding is None or not _same(node.founding, number, members):
+            return
+        if accepted:
+            self.accepted.add(peer)
+            self._look()
+            return
+        refusal = FoundingRecord(number, members, False)
+        node.refused_foundings.append(refusal)
+        node.founding = None
+        node.persist(refusal)
+        self.accepted = set()
+        self._say(number, "refused", [peer])
+
+    def _look(self) -> None:
+        """Open the cluster once everyone has accepted, me too, on disk."""
+        node, attempt = self.node, self.node.founding
+        if attempt is None or self.opened:
+            return
+        missing = [m.name for m in attempt.members.members if m.id not in self.accepted and m.id != node.me.id]
+        if missing:
+            self._say(attempt.number, "waiting for", missing)
+            return
+        self.opened = True
+        if node.log.last == 0:
+            # The attempt alone decides these bytes, so that every member opens with the same entry.
+            first = attempt.members.members[0].id
+            body = roster_entry_body(attempt.members)
+            node.append([Entry(0, first, Kind.ROSTER, 0, 0, body)])
+        self._say(attempt.number, "opened", [m.name for m in attempt.members.members])
+
+    def _say(self, number: int, state: str, peers: list[str]) -> None:
+        said = f"{number} {state} {peers}"
+        if said != self._told:
+            self._told = said
+            self.node.emit(FoundingChanged(number, state, peers))
+
+
+def _same(record: FoundingRecord, number: int, members: Roster) -> bool:
+    return record.number == number and record.members.ids() == members.ids()

@@ -1,0 +1,98 @@
+"""Members come and go: one change at a time, each committed before the next is written (Raft, thesis 4.1)."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tanist.election.log import roster_entry_body
+from tanist.election.messages import Refuse
+from tanist.election.roster import MEMBERS_MAX, Member, Roster
+
+if TYPE_CHECKING:
+    from tanist.election.reign import Reign
+
+CHANGES_WAITING_MAX = 256
+"""Changes that wait for their turn; a peer beyond asks again when it follows anew."""
+
+
+class Joining:
+    """The membership changes of one reign."""
+
+    def __init__(self, reign: "Reign") -> None:
+        self.reign = reign
+        self.node = reign.node
+        self._waiting: dict[str, Member | None] = {}
+
+    def myself(self) -> None:
+        """The server is a member like any other."""
+        node = self.node
+        me = node.log.roster.get(node.me.id)
+        wanted = node.member
+        if node.quorum and me is None and node.log.roster.members:
+            return
+        if me is None:
+            wanted = msgspec.structs.replace(wanted, voter=True, joined_ns=self.reign.core.log_time())
+        if me != wanted:
+            self._ask(wanted.id, wanted)
+
+    def refusal(self, member: Member) -> Refuse | None:
+        """Why this one may not join, if so."""
+        node = self.node
+        roster = node.log.roster
+        same = roster.named(member.name)
+        if same is not None and same.id != member.id and (same.id == node.me.id or same.id in node.links):
+            text = f"the name {member.name!r} is taken by the live peer {same.id} at {same.address}; choose another --name"
+            return Refuse("name_taken", text)
+        if roster.get(member.id) is None and len(roster.members) >= MEMBERS_MAX:
+            return Refuse("full", f"the cluster has its {MEMBERS_MAX} members; let one leave first (tanist leave)")
+        return None
+
+    def ask(self, member: Member) -> None:
+        """A client follows: make it a member, or note that it moved."""
+        known = self.node.log.roster.get(member.id)
+        voter = known.voter if known is not None else not self.node.quorum
+        joined = known.joined_ns if known is not None else self.reign.core.log_time()
+        wanted = msgspec.structs.replace(member, voter=voter, joined_ns=joined)
+        if known != wanted:
+            self._ask(member.id, wanted)
+
+    def leave(self, peer: str) -> None:
+        """Take a member out."""
+        if self.node.log.roster.get(peer) is not None:
+            self._ask(peer, None)
+
+    def go_on(self) -> None:
+        """Write the next change when the one before is committed, and one of this reign's entries is."""
+        node = self.node
+        if node.log.roster_index > node.commit or (node.quorum and not self.reign.open):
+            return
+        if not self._waiting:
+            self._promote()
+            return
+        peer = next(iter(self._waiting))
+        member = self._waiting.pop(peer)
+        roster = node.log.roster
+        changed = roster.without(peer) if member is None else roster.with_member(member)
+        if changed != roster:
+            self._write(changed)
+        else:
+            self.go_on()
+
+    def _promote(self) -> None:
+        """A learner that has caught up votes from now on."""
+        node = self.node
+        for member in node.log.roster.members:
+            client = self.reign.replication.clients.get(member.id)
+            if member.voter or client is None or not client.round:
+                continue
+            if client.match >= max(node.commit, self.reign.opens_at):
+                self._write(node.log.roster.with_member(msgspec.structs.replace(member, voter=True)))
+                return
+
+    def _write(self, roster: Roster) -> None:
+        self.reign.write_roster(roster_entry_body(roster))
+
+    def _ask(self, peer: str, member: Member | None) -> None:
+        if len(self._waiting) < CHANGES_WAITING_MAX:
+            self._waiting[peer] = member
+            self.go_on()

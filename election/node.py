@@ -1,0 +1,347 @@
+"""What a peer is whatever its role: its log, number and vote, its links, and the `Ready` being filled."""
+
+from collections import deque
+from collections.abc import Iterable
+from random import Random
+
+import msgspec
+
+from tanist.election.commit import Durability
+from tanist.election.entries import Entry
+from tanist.election.events import Event, MemberChanged, SnapshotInstalled, SuffixArchived
+from tanist.election.evidence import Evidence
+from tanist.election.fallbacks import FallbackList
+from tanist.election.history import EMPTY, NO_TERM, Term
+from tanist.election.log import Log
+from tanist.election.messages import Message, SnapshotMeta
+from tanist.election.ready import Apply, Archive, Dial, Halt, Ready, Remote
+from tanist.election.records import (
+    BallotRecord,
+    EntriesRecord,
+    ListRecord,
+    Record,
+    SnapshotRecord,
+    Stored,
+    TruncateRecord,
+)
+from tanist.election.roster import NOBODY, Member
+from tanist.election.settings import MS, ElectionSettings, Pace, Safety, Serve
+
+NO_SNAPSHOT = SnapshotMeta(0, NO_TERM, 0, EMPTY, NOBODY, 0, "")
+"""Stands in a record for "no snapshot": the log begins at 1."""
+
+
+class Self(msgspec.Struct, frozen=True):
+    """Who this peer is. `given` are the addresses it was told of (`--peer`)."""
+
+    id: str
+    name: str
+    address: str
+    given: tuple[str, ...] = ()
+
+
+class Times:
+    """A pace in nanoseconds, which is what the core counts in."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.attempts = pace.retry_attempts
+        self.retry = int(pace.retry_interval_ms * MS)
+        self.heartbeat = int(pace.heartbeat_every_ms * MS)
+        self.timeout = int(pace.heartbeat_timeout_ms * MS)
+        self.ballot = int(pace.ballot_ms * MS)
+        self.sync = int(pace.sync_timeout_ms * MS)
+        self.start_wait = int(pace.start_wait_ms * MS)
+        self.heal = int(pace.heal_timeout_ms * MS)
+        self.round = self.retry * (self.attempts + 1)
+        """One retry round: the retries, and the deadline of the last."""
+
+
+class Node:
+    """The state that outlives a role. Roles read and change it; only this class fills the `Ready`."""
+
+    def __init__(self, me: Self, settings: ElectionSettings, stored: Stored, rng: Random) -> None:
+        self.me = me
+        self.settings = settings
+        self.times = Times(settings.pace)
+        self.rng = rng
+        self.now = 0
+        self.out = Ready()
+        self.log = Log()
+        if stored.snapshot is not None:
+            self.log.reset(stored.snapshot)
+        self.log.append(stored.entries)
+        self.snapshot = stored.snapshot
+        self.number = stored.number
+        self.voted_for = stored.voted_for
+        self.fallbacks = stored.fallbacks
+        self.list_stored = stored.fallbacks.version
+        self.last_server = stored.last_server
+        self.last_address = stored.last_address
+        self.founding = stored.founding
+        self.refused_foundings = stored.refused
+        self.commit = stored.snapshot.index if stored.snapshot else 0
+        self.applied = self.commit
+        self.durability = Durability.ALONE
+        self.reach = 1
+        self.persist_id = 0
+        self.durable = self.log.last
+        self.disk_failed = ""
+        self.links: dict[str, Remote] = {}
+        self.dialing: dict[str, int] = {}
+        self.addresses: dict[str, str] = {}
+        self.heir_named: tuple[str, int] | None = None
+        """The peer that this peer's own live server told to stand, and until when that holds."""
+        self.without_since: int | None = None
+        """Since when this peer has had no server."""
+        self._marks: deque[tuple[int, int]] = deque()
+        self._after_disk: deque[tuple[int, str, Message]] = deque()
+
+    # What this peer is
+
+    @property
+    def quorum(self) -> bool:
+        """Whether nothing is acknowledged without a majority."""
+        return self.settings.safety is Safety.QUORUM
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this peer has no history and never knew a heartbeat."""
+        return self.log.last == 0 and not self.fallbacks.version and not self.last_server
+
+    @property
+    def member(self) -> Member:
+        """This peer as a member of the roster."""
+        known = self.log.roster.get(self.me.id)
+        joined = known.joined_ns if known else 0
+        voter = known.voter if known else not self.quorum
+        return Member(self.me.id, self.me.name, self.me.address, voter, self.may_serve, joined)
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether this peer was not told never to serve."""
+        return self.settings.serve is not Serve.NEVER
+
+    @property
+    def able(self) -> bool:
+        """Whether this peer may stand: its disk works, and it votes (or nobody knows of it yet)."""
+        known = self.log.roster.get(self.me.id)
+        return self.may_serve and not self.disk_failed and (known is None or known.voter)
+
+    def others(self) -> list[Member]:
+        """The other members of the roster."""
+        return [m for m in self.log.roster.members if m.id != self.me.id]
+
+    def address_of(self, peer: str) -> str | None:
+        """Where a peer was last known to listen."""
+        if (remote := self.links.get(peer)) is not None:
+            return remote.address
+        if (address := self.addresses.get(peer)) is not None:
+            return address
+        member = self.log.roster.get(peer)
+        return member.address if member else None
+
+    # Filling the Ready
+
+    def emit(self, event: Event) -> None:
+        """Add a line to the election log."""
+        self.out.events.append(event)
+
+    def send(self, peer: str, message: Message) -> None:
+        """Send now, if the peer is linked."""
+        if peer in self.links:
+            self.out.send.append((peer, message))
+
+    def send_after_disk(self, peer: str, message: Message) -> None:
+        """Send once everything persisted so far is on disk."""
+        if self.is_durable():
+            self.send(peer, message)
+        else:
+            self._after_disk.append((self.persist_id, peer, message))
+
+    def persist(self, record: Record) -> None:
+        """Ask for a record to be kept. All records of one step share one id."""
+        if not self.out.persist:
+            self.persist_id += 1
+            self.out.persist_id = self.persist_id
+            self._marks.append((self.persist_id, self.log.last))
+        self.out.persist.append(record)
+
+    def is_durable(self) -> bool:
+        """Whether everything persisted so far is on disk."""
+        return not self._marks
+
+    def persisted(self, persist_id: int) -> None:
+        """Take in that records are on disk, and release what waited for them."""
+        while self._marks and self._marks[0][0] <= persist_id:
+            self.durable = self._marks.popleft()[1]
+        while self._after_disk and self._after_disk[0][0] <= persist_id:
+            _, peer, message = self._after_disk.popleft()
+            self.send(peer, message)
+
+    def seal(self) -> None:
+        """Close the step: what is committed now, up to what index the disk will be when it is done."""
+        if self.out.persist:
+            self._marks[-1] = (self.persist_id, self.log.last)
+        if self.commit > self.applied:
+            first = self.applied + 1
+            entries = self.log.between(first, self.commit)
+            self.out.apply = Apply(
+                first, entries, self.durability, self.reach, len(self.log.roster.members) or 1
+            )
+            self.applied = self.commit
+
+    def dial(self, address: str, timeout_ns: int) -> None:
+        """Ask for a link, unless one is being made."""
+        until = self.dialing.get(address)
+        if until is not None and until > self.now:
+            return
+        self.dialing[address] = self.now + timeout_ns
+        self.out.dial.append(Dial(address, timeout_ns))
+
+    def reach_for(self, peer: str, timeout_ns: int) -> bool:
+        """Dial a peer that is not linked. Returns whether it is linked already."""
+        if peer in self.links:
+            return True
+        address = self.address_of(peer)
+        if address is not None:
+            self.dial(address, timeout_ns)
+        return False
+
+    def halt(self, code: str, text: str) -> None:
+        """Ask the peer to end."""
+        self.out.halt = Halt(code, text)
+
+    # Numbers and votes
+
+    def adopt_number(self, number: int, voted_for: str = "") -> None:
+        """Take a higher number, or vote in the present one; on disk before anything that follows from it."""
+        if number == self.number and voted_for == self.voted_for:
+            return
+        self.number, self.voted_for = number, voted_for
+        self.persist(BallotRecord(number, voted_for))
+
+    # The list
+
+    def keep_list(self, fallbacks: FallbackList, server: str, address: str) -> None:
+        """Keep the newest list and who sent it."""
+        self.fallbacks = fallbacks
+        self.last_server, self.last_address = server, address
+        self.persist(ListRecord(fallbacks, server, address))
+
+    def learn_list(self, fallbacks: FallbackList) -> bool:
+        """Take a list from a peer that seeks too, if it is newer than mine."""
+        if fallbacks.age() <= self.fallbacks.age():
+            return False
+        for entry in fallbacks.entries:
+            self.addresses.setdefault(entry.id, entry.address)
+        self.keep_list(fallbacks, fallbacks.term.holder, self.address_of(fallbacks.term.holder) or "")
+        return True
+
+    # The log
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Write entries at the end of the log, and ask for them to be kept."""
+        first = self.log.last + 1
+        before = self.log.roster_index
+        batch = tuple(entries)
+        self.log.append(batch)
+        self.persist(EntriesRecord(first, batch))
+        if self.log.roster_index != before:
+            self._roster_changed(before)
+
+    def cut(self, last: int, reason: str) -> None:
+        """Drop what the log has after `last`; in survivor mode it is kept in a readable file first."""
+        dropped = self.log.truncate(last)
+        if not dropped:
+            return
+        acknowledged_to = self.commit
+        if not self.quorum:
+            self.out.archive.append(Archive(last + 1, tuple(dropped), acknowledged_to, reason))
+            self.emit(SuffixArchived(last + 1, last + len(dropped), reason))
+        self.persist(TruncateRecord(last))
+        self.durable = min(self.durable, last)
+        self._marks = deque((i, min(at, last)) for i, at in self._marks)
+        if self.applied > last:
+            self._rebuild(last)
+        self.commit = min(self.commit, last)
+
+    def _rebuild(self, last: int) -> None:
+        """Entries that were applied are gone: the application begins anew from the snapshot, or from nothing."""
+        at = self.snapshot.index if self.snapshot is not None and self.snapshot.index <= last else 0
+        self.out.rebuild = True
+        self.out.install = self.snapshot if at else None
+        self.applied = at
+
+    def forget_log(self, reason: str) -> None:
+        """Begin with an empty log: what this peer has forks from the server's before its own snapshot."""
+        if self.log.entries and not self.quorum:
+            first, entries = self.log.first, tuple(self.log.entries)
+            self.out.archive.append(Archive(first, entries, self.commit, reason))
+            self.emit(SuffixArchived(first, first + len(entries) - 1, reason))
+        self.log = Log()
+        self.snapshot = None
+        self.persist(SnapshotRecord(NO_SNAPSHOT, False))
+        self.durable = self.commit = self.applied = 0
+        self._marks = deque((i, 0) for i, _ in self._marks)
+        self.out.rebuild, self.out.install = True, None
+
+    def take_snapshot_over(self, meta: SnapshotMeta) -> None:
+        """Replace the log by a snapshot that arrived; entries after it stay if they continue it."""
+        keep = self.log.term_at(meta.index) == meta.term
+        if not keep and self.log.entries and not self.quorum:
+            first, entries = self.log.first, tuple(self.log.entries)
+            reason = "replaced by the server's snapshot"
+            self.out.archive.append(Archive(first, entries, self.commit, reason))
+            self.emit(SuffixArchived(first, first + len(entries) - 1, reason))
+        if keep:
+            self.log.compact(meta.index)
+        else:
+            self.log.reset(meta)
+        self.persist(SnapshotRecord(meta, keep))
+        self.snapshot = meta
+        self.durable = max(self.durable, meta.index) if keep else meta.index
+        self._marks = deque((i, self.log.last if not keep else max(at, meta.index)) for i, at in self._marks)
+        if not keep or self.applied < meta.index:
+            self.out.rebuild, self.out.install = True, meta
+            self.applied = meta.index
+        self.commit = max(self.commit, meta.index) if keep else meta.index
+        self.emit(SnapshotInstalled(meta.index, meta.bytes))
+
+    def commit_to(self, index: int, durability: Durability, reach: int) -> None:
+        """Raise the commit index; it never goes back within one history."""
+        self.durability, self.reach = durability, reach
+        if index > self.commit:
+            self.commit = index
+
+    def _roster_changed(self, before: int) -> None:
+        was, now = self.log.roster_at(before), self.log.roster
+        for member in now.members:
+            old = was.get(member.id)
+            if old is None:
+                change = "joined" if member.voter else "joined as learner"
+            elif member.voter and not old.voter:
+                change = "votes now"
+            elif (member.address, member.name) != (old.address, old.name):
+                change = "moved"
+            else:
+                continue
+            self.emit(MemberChanged(member.id, member.name, member.address, change))
+        for member in was.members:
+            if now.get(member.id) is None:
+                self.emit(MemberChanged(member.id, member.name, member.address, "left"))
+
+    def lost_link(self, peer: str) -> None:
+        """Forget a link, and who had been named heir over it."""
+        self.links.pop(peer, None)
+
+    def serving_term(self) -> Term:
+        """The term this peer would serve in now."""
+        return Term(self.number, self.me.id)
+
+    def dial_outcome(self, address: str) -> None:
+        """A dial ended."""
+        self.dialing.pop(address, None)
+
+    def evidence_text(self, evidence: Evidence | str, detail: str) -> str:
+        """Evidence with its detail, for lists of who was left out."""
+        return f"{evidence} {detail}".strip()

@@ -1,0 +1,143 @@
+"""Replication to one client each: what it holds for certain, what is on its way, and what goes next."""
+
+from dataclasses import dataclass
+
+from tanist.election.history import History, fork
+from tanist.election.messages import Append, Conflict, SnapshotOffer, Stored
+from tanist.election.node import Node
+from tanist.election.roster import Member
+from tanist.election.settings import APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, IN_FLIGHT_ENTRIES_MAX
+
+
+@dataclass(slots=True)
+class Progress:
+    """One client, as its server sees it. Times are those of the core's `now`."""
+
+    member: Member
+    match: int = 0
+    """The highest index it is known to hold on disk."""
+    next: int = 1
+    """The next index to send."""
+    probing: bool = True
+    """Whether the place where the logs meet is still looked for: then one message is on its way at a time."""
+    waiting: bool = False
+    """Whether that one message is on its way."""
+    snapshot: int = 0
+    """Index of the snapshot it was offered, 0 for none."""
+    heard_at: int = 0
+    """When its newest confirmation arrived."""
+    sequence: int = 0
+    """The newest confirmation that arrived, repeated back by heartbeats."""
+    round: int = 0
+    """The newest heartbeat round it confirmed."""
+    version: int = 0
+    """The newest list version it has on disk."""
+    commit_sent: int = 0
+    was_at: int = 0
+    """What it held at the heartbeat before: in sync means to hold what was committed then."""
+    priority: int = 0
+
+
+class Replication:
+    """All clients of one reign."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.term = node.serving_term()
+        self.clients: dict[str, Progress] = {}
+
+    def welcome(self, member: Member, history: History, priority: int) -> Progress:
+        """A client follows: begin where its log and mine part."""
+        node = self.node
+        at = fork(node.log.history(), history).at
+        progress = Progress(member, next=at + 1, heard_at=node.now, priority=priority)
+        progress.was_at = at
+        self.clients[member.id] = progress
+        self.push(member.id, progress, always=True)
+        return progress
+
+    def forget(self, peer: str) -> Progress | None:
+        """A client is gone."""
+        return self.clients.pop(peer, None)
+
+    def push_all(self) -> None:
+        """Send everyone what is new: entries, or how far the log is committed."""
+        for peer, progress in self.clients.items():
+            if progress.next <= self.node.log.last or progress.commit_sent < self.node.commit:
+                self.push(peer, progress)
+
+    def push(self, peer: str, progress: Progress, *, always: bool = False) -> None:
+        """Send one client what is next for it, as far as the window goes."""
+        node, log = self.node, self.node.log
+        if progress.snapshot or (progress.waiting and not always):
+            return
+        if progress.next < log.first:
+            self._offer_snapshot(peer, progress)
+            return
+        while True:
+            room = IN_FLIGHT_ENTRIES_MAX - (progress.next - 1 - progress.match)
+            previous = progress.next - 1
+            entries = log.batch(progress.next, min(APPEND_ENTRIES_MAX, room), APPEND_BYTES_MAX) if room > 0 else []
+            if not entries and not always and progress.commit_sent >= node.commit:
+                return
+            self._append(peer, progress, previous, tuple(entries))
+            always = False
+            if progress.probing:
+                progress.waiting = True
+                return
+            progress.next += len(entries)
+            if not entries:
+                return
+
+    def _append(self, peer: str, progress: Progress, previous: int, entries: tuple[object, ...]) -> None:
+        node = self.node
+        previous_term = node.log.term_at(previous)
+        assert previous_term is not None, f"no term known at {previous}"
+        message = Append(self.term, previous, previous_term, entries, node.commit, node.durability, node.reach)  # type: ignore[arg-type]
+        progress.commit_sent = node.commit
+        node.send(peer, message)
+
+    def _offer_snapshot(self, peer: str, progress: Progress) -> None:
+        meta = self.node.snapshot
+        assert meta is not None, "the log begins after 1 without a snapshot"
+        progress.snapshot = meta.index
+        self.node.send(peer, SnapshotOffer(self.term, meta))
+
+    def offer_again(self, peer: str, progress: Progress) -> None:
+        """A snapshot was offered a while ago and has not been taken: offer the present one."""
+        if progress.snapshot:
+            self._offer_snapshot(peer, progress)
+
+    def stored(self, peer: str, message: Stored) -> bool:
+        """A client holds more on disk. Returns whether that is news."""
+        progress = self.clients.get(peer)
+        if progress is None or message.term != self.term or message.match > self.node.log.last:
+            return False
+        news = message.match > progress.match
+        progress.match = max(progress.match, message.match)
+        progress.waiting = False
+        if progress.snapshot and message.match >= progress.snapshot:
+            progress.snapshot = 0
+        if progress.probing:
+            progress.probing = False
+            progress.next = progress.match + 1
+        progress.next = max(progress.next, progress.match + 1)
+        return news
+
+    def conflict(self, peer: str, message: Conflict) -> None:
+        """A client's log does not meet mine where I thought: its history says where it does."""
+        progress = self.clients.get(peer)
+        if progress is None or message.term != self.term:
+            return
+        at = fork(self.node.log.history(), message.history).at
+        progress.next = max(1, min(at, message.previous) + 1)
+        # A client that gave up its log holds nothing of it any more.
+        progress.match = min(progress.match, at)
+        progress.probing, progress.waiting, progress.snapshot = True, False, 0
+        self.push(peer, progress)
+
+    def matches(self) -> dict[str, int]:
+        """What every peer is known to hold on disk, the server too."""
+        found = {peer: progress.match for peer, progress in self.clients.items()}
+        found[self.node.me.id] = self.node.durable
+        return found

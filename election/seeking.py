@@ -1,0 +1,491 @@
+"""SEEKING: the three retries, then the fallback list, then standing oneself.
+
+One search has one aim and three ways to begin: after a loss (retries to the lost server), at a start with
+a past (waiting for the members that may know more), and at a first start (asking the addresses it was told
+of). All end in walking the list: the first in list order that answers stands; whoever has nobody before
+it stands itself.
+"""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from tanist.election import events
+from tanist.election.behaviour import Behaviour
+from tanist.election.contacts import Contacts
+from tanist.election.evidence import ENDS_RETRIES, Evidence
+from tanist.election.founding import Founding
+from tanist.election.history import NO_TERM, Term
+from tanist.election.messages import (
+    Following,
+    Found,
+    FoundAnswer,
+    Message,
+    NotYet,
+    Seek,
+    Serving,
+)
+from tanist.election.ready import Remote
+from tanist.election.retries import Retries
+from tanist.election.roles import Role
+from tanist.election.safety import rules_of
+from tanist.election.settings import MS
+
+if TYPE_CHECKING:
+    from tanist.election.core import Core
+
+
+class Way(StrEnum):
+    """How a search begins, and where it is."""
+
+    RETRYING = "retrying"
+    RESTARTING = "restarting"
+    FIRST_START = "first start"
+    WALKING = "walking"
+
+
+class Seeking(Behaviour):
+    """A search for a server. `evidence` is why there is none; `hold_for` a peer that is known to stand."""
+
+    role = Role.SEEKING
+
+    def __init__(
+        self,
+        core: "Core",
+        evidence: Evidence | str,
+        lost: Term = NO_TERM,
+        *,
+        hold_for: str = "",
+        wait_ns: int = 0,
+        goes_on: "Seeking | None" = None,
+    ) -> None:
+        super().__init__(core)
+        self.evidence: str = goes_on.evidence if goes_on else str(evidence)
+        self.lost: Term = goes_on.lost if goes_on else lost
+        self.hold_for = hold_for
+        self.wait_ns = wait_ns
+        self.contacts: Contacts = goes_on.contacts if goes_on else Contacts()
+        self.since: int = goes_on.since if goes_on else core.node.now
+        self.fails: int = goes_on.fails + 1 if goes_on else 0
+        self.retries: Retries | None = None
+        self.way = Way.WALKING
+        self.asked_again_at = 0
+        self.holding: tuple[str, int] | None = None
+        """Whom this peer waits for, and until when."""
+        self.stand_at: int | None = None
+        self.waiting_until: int | None = None
+        self.founding: Founding | None = None
+        self.reached: set[str] = set()
+        """Addresses that were dialed and answered, as they were written by whoever gave them."""
+        self._chosen = ""
+
+    # How it begins
+
+    def enter(self) -> None:
+        node, times = self.node, self.node.times
+        if node.without_since is None:
+            node.without_since = node.now
+        self.asked_again_at = node.now + times.retry
+        if self.hold_for:
+            self._hold(self.hold_for, times.round, "it stands")
+        elif self.wait_ns:
+            self._again_after(self.wait_ns)
+        elif self.evidence == "start":
+            self._begin_start()
+        elif self.lost.number and Evidence(self.evidence) not in ENDS_RETRIES and node.last_address:
+            self.way = Way.RETRYING
+            self.retries = Retries(node.now, times.retry, times.attempts)
+        if self.core.behaviour is not self:
+            return
+        self._ask_everyone()
+        if self.way is Way.WALKING:
+            self._consider()
+
+    def _begin_start(self) -> None:
+        node, times = self.node, self.node.times
+        if node.quorum and node.log.roster.get(node.me.id) is None and not node.log.roster.members:
+            self.founding = Founding(self.core)
+            self.way = Way.FIRST_START
+        elif node.fresh:
+            self.way = Way.FIRST_START
+            self.retries = Retries(node.now, times.retry, times.attempts)
+            if not node.me.given and not node.settings.discovery:
+                self.retries.done = True
+        else:
+            self.way = Way.RESTARTING
+            wait = times.retry if node.quorum else times.start_wait
+            self.waiting_until = node.now + wait
+            names = [m.name for m in node.others()]
+            if names:
+                node.emit(events.Waiting(names, "started again: others may know more", wait / MS))
+        if self.way is not Way.FIRST_START or node.links:
+            return
+        self._look_at_first_start()
+
+    # Asking
+
+    def _targets(self) -> dict[str, str]:
+        """Address -> id ("" when unknown) of all who may know a server."""
+        node = self.node
+        found = {address: "" for address in node.me.given if address != node.me.address}
+        for entry in node.fallbacks.entries:
+            found[entry.address] = entry.id
+        for member in node.others():
+            found[node.address_of(member.id) or member.address] = member.id
+        if self.retries is not None and self.lost.number:
+            found.pop(node.last_address, None)
+        return {a: i for a, i in found.items() if i != node.me.id}
+
+    def _ask_everyone(self) -> None:
+        node = self.node
+        for peer in list(node.links):
+            self._ask(peer)
+        linked = {remote.address for remote in node.links.values()}
+        for address, peer in self._targets().items():
+            if address not in linked and peer not in node.links:
+                node.dial(address, node.times.retry)
+
+    def _ask(self, peer: str) -> None:
+        node = self.node
+        ends_in = self.retries.remaining(node.now) if self.retries else 0
+        self.contacts.of(peer).asked_at = node.now
+        seek = Seek(node.log.history(), node.fallbacks, self.lost, self.evidence, ends_in / MS, node.fresh)
+        node.send(peer, seek)
+
+    # What is heard
+
+    def link_up(self, remote: Remote, dialed: str | None) -> None:
+        if dialed is not None:
+            self.reached.add(dialed)
+        self._ask(remote.id)
+        if self.founding is not None:
+            self.founding.look_again()
+            self._consider()
+
+    def link_down(self, peer: str, evidence: Evidence, detail: str) -> None:
+        self.contacts.lost(peer, f"{evidence} {detail}".strip(), False)
+        if self.holding and self.holding[0] == peer:
+            self._strike(peer, f"{evidence} {detail}".strip())
+        self._consider()
+
+    def dial_failed(self, address: str, evidence: Evidence, detail: str) -> None:
+        node = self.node
+        told = f"{evidence} {detail}".strip()
+        if self._is_retry_target(address):
+            self._retry_answered(evidence, detail)
+        for known, peer in [*self._targets().items(), (node.last_address, node.last_server)]:
+            if known == address and peer and peer not in node.links:
+                self.contacts.lost(peer, told, evidence is Evidence.REFUSED)
+                if self.holding and self.holding[0] == peer:
+                    self._strike(peer, told)
+        self._consider()
+
+    def received(self, peer: str, message: Message) -> None:
+        match message:
+            case Serving(term, _, _):
+                self._met_server(peer, term)
+            case Following(term, server, address):
+                self._met_follower(peer, term, server, address)
+            case Seek(ends_in_ms=left_ms) | NotYet(wait_ms=left_ms):
+                self._met_seeker(peer, message, left_ms)
+            case Found() | FoundAnswer() if self.founding is not None:
+                self.founding.received(peer, message)
+                self._consider()
+            case _:
+                pass
+
+    def _met_server(self, peer: str, term: Term) -> None:
+        """A server: follow it, unless its number is below mine and it cannot take a higher one without a vote."""
+        if self.retries is not None and self.retries.open and peer == self.node.last_server:
+            self._log_retry("answered", "")
+        self.core.follow(peer, term)
+
+    def _met_follower(self, peer: str, term: Term, server: str, address: str) -> None:
+        """Someone who follows a server: go there, unless it is the very reign that was lost."""
+        contact = self.contacts.of(peer)
+        contact.answered, contact.follows = True, server
+        if server != self.node.me.id and (term != self.lost or self.way is not Way.RETRYING):
+            self.node.addresses[server] = address
+            self.node.reach_for(server, self.node.times.retry)
+        self._consider()
+
+    def _met_seeker(self, peer: str, message: Seek | NotYet, ends_in_ms: float) -> None:
+        node = self.node
+        contact = self.contacts.of(peer)
+        contact.answered, contact.follows, contact.failed = True, "", ""
+        contact.history, contact.fresh = message.history, message.fresh
+        contact.counting_until = node.now + int(min(ends_in_ms, 1e9) * MS) if ends_in_ms > 0 else None
+        if isinstance(message, Seek):
+            # Answered in kind, and never with another question: two seekers would ask each other for ever.
+            left = self.retries.remaining(node.now) / MS if self.retries else 0.0
+            node.send(peer, NotYet(left, node.log.history(), node.fallbacks, node.fresh))
+        node.learn_list(message.fallbacks)
+        if peer == node.last_server and self.way is Way.RETRYING:
+            # It answers and does not serve: a restart never continues a reign.
+            self._retry_answered(Evidence.REJECTED, "it seeks a server itself")
+        self._consider()
+
+    # The retries
+
+    def _is_retry_target(self, address: str) -> bool:
+        if self.retries is None or not self.retries.open:
+            return False
+        if self.way is Way.RETRYING:
+            return address == self.node.last_address
+        return self.way is Way.FIRST_START and address in self.node.me.given
+
+    def _retry_answered(self, evidence: Evidence, detail: str) -> None:
+        """The retry that is open (or the whole round, if the evidence ends it) is over."""
+        if self.retries is None:
+            return
+        if self.retries.open:
+            if self.way is Way.FIRST_START and any(a in self.node.dialing for a in self.node.me.given):
+                return
+            self._log_retry(evidence, detail)
+            self.retries.ended()
+        if self.way is Way.RETRYING and evidence in ENDS_RETRIES:
+            self.retries.done = True
+        self._retries_may_end()
+
+    def _log_retry(self, outcome: str, detail: str) -> None:
+        assert self.retries is not None
+        address = self.node.last_address or ", ".join(self.node.me.given)
+        self.node.emit(events.RetryEnded(self.retries.started, self.retries.attempts, address, str(outcome), detail))
+
+    def _retries_may_end(self) -> None:
+        if self.retries is None or not self.retries.done or self.way is Way.WALKING:
+            return
+        node = self.node
+        names = [e.name for e in node.fallbacks.entries]
+        node.emit(events.RetriesExhausted(self.retries.started, (node.now - self.since) / MS, names))
+        if self.way is Way.RETRYING:
+            self._start_walking()
+
+    def _retry(self) -> None:
+        node, retries = self.node, self.retries
+        assert retries is not None
+        addresses = [node.last_address] if self.way is Way.RETRYING else list(node.me.given)
+        attempt = retries.start()
+        for address in addresses:
+            after = (node.now - self.since) / MS
+            node.emit(events.RetryStarted(attempt, retries.attempts, address, after))
+            peer = node.last_server
+            if self.way is Way.RETRYING and peer in node.links:
+                self._ask(peer)
+            elif address not in {remote.address for remote in node.links.values()}:
+                node.dialing.pop(address, None)
+                node.dial(address, node.times.retry)
+
+    # Time
+
+    def tick(self) -> None:
+        node, now = self.node, self.node.now
+        retries = self.retries
+        if retries is not None and retries.overdue(now):
+            self._log_retry(Evidence.SILENT, "no answer in time")
+            retries.ended()
+            self._retries_may_end()
+            if self.core.behaviour is not self:
+                return
+        if retries is not None and retries.due(now) and self.way in (Way.RETRYING, Way.FIRST_START):
+            self._retry()
+        if now >= self.asked_again_at:
+            self.asked_again_at = now + node.times.retry
+            self._ask_everyone()
+        if self.founding is not None:
+            self.founding.tick()
+        if self.holding and now >= self.holding[1]:
+            self._strike(self.holding[0], "did not stand in time")
+        self._consider()
+        # What was waited for is over, whatever came of it.
+        if self.stand_at is not None and now >= self.stand_at:
+            self.stand_at = None
+        if self.waiting_until is not None and now >= self.waiting_until:
+            self.waiting_until = None
+
+    def deadline(self) -> int | None:
+        times = [self.asked_again_at, self.stand_at, self.waiting_until]
+        if self.retries is not None:
+            times.append(self.retries.deadline())
+        if self.holding is not None:
+            times.append(self.holding[1])
+        known = [t for t in times if t is not None]
+        return min(known) if known else None
+
+    def woke(self, away_ns: int) -> None:
+        """I was away: what I counted says nothing about the others. The retries begin again."""
+        node, times = self.node, self.node.times
+        if self.retries is not None and not self.retries.done:
+            self.since = node.now
+            self.retries = Retries(node.now, times.retry, times.attempts)
+        elif self.way is Way.WALKING:
+            self.contacts = Contacts()
+            self.holding = None
+            self.stand_at = node.now + times.retry
+            self._ask_everyone()
+
+    # Walking the list
+
+    def _consider(self) -> None:
+        """Something changed: see whether the search can go a step further."""
+        if self.core.behaviour is not self:
+            return
+        now = self.node.now
+        if self.way is Way.FIRST_START:
+            self._look_at_first_start()
+        elif self.way is Way.RESTARTING:
+            waiting = [m for m in self.node.others() if not self.contacts.answered(m.id)]
+            if not waiting or (self.waiting_until is not None and now >= self.waiting_until):
+                self.waiting_until = None
+                self._start_walking()
+        elif self.way is Way.WALKING:
+            if self.stand_at is not None and now < self.stand_at:
+                return
+            if self.waiting_until is not None and now < self.waiting_until and not self._all_settled():
+                return
+            if self.holding is None or self.holding[0] not in self.node.links:
+                self._walk()
+
+    def _start_walking(self) -> None:
+        self.way = Way.WALKING
+        self._walk()
+
+    def _walk(self) -> None:
+        """The first in list order that answers stands; if nobody is before me, I do."""
+        node = self.node
+        if self.holding is not None and self.holding[1] > node.now and self.holding[0] in node.links:
+            return
+        if self.holding is not None and self.holding[1] > node.now and self.hold_for == self.holding[0]:
+            return
+        self.holding = None
+        for peer in self._before_me():
+            if peer in self.contacts.struck:
+                continue
+            contact = self.contacts.of(peer)
+            if contact.answered and not contact.follows:
+                reason = "the first of the list that answers"
+                self._hold(peer, max(node.times.round, (contact.counting_until or 0) - node.now), reason)
+                return
+            if contact.asked_at is not None and node.now - contact.asked_at < node.times.retry and not contact.failed:
+                self._hold(peer, contact.asked_at + node.times.retry - node.now, "asked, no answer yet")
+                return
+            self.contacts.struck.add(peer)
+            self._tell_choice(events.FallbackStruck(peer, contact.failed or contact.follows or "no answer"))
+        self._stand_or_wait()
+
+    def _before_me(self) -> list[str]:
+        """The peers that go before this one, best first."""
+        node = self.node
+        listed = [e.id for e in node.fallbacks.entries if e.id != node.me.id]
+        place = node.fallbacks.place(node.me.id)
+        if place is not None:
+            return [e.id for e in node.fallbacks.entries[:place]]
+        if not node.able:
+            members = [m.id for m in node.others() if m.serve and m.voter and m.id not in listed]
+            return [*listed, *members]
+        # Not in the list: behind it, and among such by freshness, then id.
+        freshness = rules_of(node.settings.safety).freshness
+        mine = freshness(node.log.history())
+        better = []
+        for peer, contact in self.contacts.by_id.items():
+            member = node.log.roster.get(peer)
+            if peer in listed or not contact.answered or (member is not None and not (member.serve and member.voter)):
+                continue
+            theirs = freshness(contact.history)
+            if theirs > mine or (theirs == mine and peer < node.me.id):
+                better.append(peer)
+        return [*listed, *sorted(better)]
+
+    def _hold(self, peer: str, wait_ns: int, reason: str) -> None:
+        wait = min(wait_ns, self.node.times.round)
+        self.holding = (peer, self.node.now + wait)
+        self._tell_choice(events.FallbackChosen(peer, reason))
+        self.node.reach_for(peer, self.node.times.retry)
+
+    def _strike(self, peer: str, reason: str) -> None:
+        self.holding = None
+        self.hold_for = ""
+        self.contacts.struck.add(peer)
+        self._tell_choice(events.FallbackStruck(peer, reason))
+
+    def _tell_choice(self, event: events.FallbackChosen | events.FallbackStruck) -> None:
+        """Say it once, not at every look at the list."""
+        said = f"{event.kind()} {event.peer}"
+        if said != self._chosen:
+            self._chosen = said
+            self.node.emit(event)
+
+    # Standing
+
+    def _stand_or_wait(self) -> None:
+        node = self.node
+        if not node.able:
+            self._cannot_stand()
+            return
+        missing = self._missing()
+        if missing and self.waiting_until is None and not self._waited():
+            self.waiting_until = self.since + node.times.start_wait
+            reason = "they may hold acknowledged entries that I lack"
+            node.emit(events.Waiting(missing, reason, node.times.start_wait / MS))
+            return
+        node.emit(events.FallbackChosen(node.me.id, "nobody is before me"))
+        self.core.stand(self.evidence)
+
+    def _waited(self) -> bool:
+        return self.node.now - self.since >= self.node.times.start_wait
+
+    def _all_settled(self) -> bool:
+        return not self._missing()
+
+    def _missing(self) -> list[str]:
+        """Survivor mode: members that may hold what this peer, which does not count, never had."""
+        node = self.node
+        if node.quorum or self.core.counts_now() or node.log.last == 0:
+            return []
+        out = []
+        for member in node.others():
+            contact = self.contacts.of(member.id)
+            if contact.answered:
+                continue
+            if contact.failed and contact.refused_only and self.evidence != "start":
+                continue
+            if member.id == self.node.last_server and self.evidence == Evidence.GOODBYE:
+                continue
+            out.append(member.id)
+        return out
+
+    def _cannot_stand(self) -> None:
+        node = self.node
+        self._again_after(node.times.round)
+        answering = any(c.answered for c in self.contacts.by_id.values())
+        if not node.may_serve and not answering and not node.links and self.evidence != "start":
+            node.halt("no_server", "nobody is left to serve, and this peer was told never to (serve: never)")
+
+    def _again_after(self, wait_ns: int) -> None:
+        """A round of the list brought nothing: begin another after a while."""
+        self.contacts.struck.clear()
+        self.stand_at = self.node.now + wait_ns
+
+    def wait_for(self, peer: str) -> None:
+        """Someone stands whom this peer supports: give it one retry round."""
+        self.way = Way.WALKING
+        self.stand_at = self.waiting_until = None
+        self.hold_for = peer
+        self._hold(peer, self.node.times.round, "it stands")
+
+    # The first start
+
+    def _look_at_first_start(self) -> None:
+        node = self.node
+        if self.founding is not None:
+            if self.founding.opened:
+                self._start_walking()
+            return
+        retries = self.retries
+        assert retries is not None
+        answered = {p: c for p, c in self.contacts.by_id.items() if c.answered}
+        known = self.reached | {node.links[p].address for p in answered if p in node.links}
+        everyone = bool(answered) and all(a in known or a == node.me.address for a in node.me.given)
+        if not everyone and not retries.done:
+            return
+        self.way = Way.WALKING
+        self._walk()

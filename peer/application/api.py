@@ -1,0 +1,94 @@
+"""The Application API: what a user imports to write a replicated application.
+
+    class Poll(Application):
+        votes: dict[str, int]
+
+        @command
+        def vote(self, ctx: Context, choice: int) -> int: ...
+
+Rules that keep all peers the same:
+- State is declared in the class, with types; nothing else is kept.
+- A command uses its arguments, the state and `ctx`: no clock, chance, file or network of its own.
+- `raise Refused(...)` is an answer: raise it *before* changing state, since a change made before it stays (events and
+  timers of the command are dropped). `Machine(check=True)`, as used in tests, reports a command that breaks this.
+- An object stands in one place of the state: two fields that share a list share it no more after a restore.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar, overload
+
+from tanist.peer.application.context import NOBODY, Context, Session
+from tanist.peer.application.definition import MARK, DefinitionError, Mark, Place, define
+from tanist.peer.application.events import Event
+from tanist.peer.application.specification import Specification
+from tanist.peer.errors import Refused
+
+__all__ = [
+    "NOBODY",
+    "Application",
+    "Context",
+    "DefinitionError",
+    "Event",
+    "Refused",
+    "Session",
+    "command",
+    "query",
+]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+@overload
+def command(method: Method, /) -> Method: ...
+@overload
+def command(*, internal: bool = False) -> Callable[[Method], Method]: ...
+def command(method: Method | None = None, /, *, internal: bool = False) -> Method | Callable[[Method], Method]:
+    """Makes a method a command: it may change state, and runs on every peer in the same order.
+
+    `internal` ones are for timers: no gateway offers them. A trailing underscore of the method's name is dropped.
+    """
+
+    def mark(function: Method) -> Method:
+        setattr(function, MARK, Mark(is_command=True, internal=internal))
+        return function
+
+    return mark if method is None else mark(method)
+
+
+def query(method: Method, /) -> Method:
+    """Makes a method a query: it looks at the state and changes nothing, and runs on one peer."""
+    setattr(method, MARK, Mark(is_command=False, internal=False))
+    return method
+
+
+class Application:
+    """Base of all applications. A subclass declares state, commands and queries."""
+
+    __specification__: ClassVar[Specification]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        frame = sys._getframe(1)
+        # A class within a function may use that function's names in its annotations.
+        place = Place(frame.f_code.co_filename, frame.f_lineno, frame.f_locals)
+        cls.__specification__ = define(cls, Application, place)
+
+    def __init__(self) -> None:
+        if type(self) is Application:
+            raise TypeError("Application is a base: write a class that derives from it")
+        self.__specification__.codec.begin(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__specification__.codec.names:
+            raise AttributeError(
+                f"{type(self).__name__}.{name} is not declared: what is not declared is in no snapshot; "
+                f"write `{name}: <type>` in the class"
+            )
+        object.__setattr__(self, name, value)
+
+    def opened(self, ctx: Context) -> None:
+        """A session began. May do what a command may."""
+
+    def closed(self, ctx: Context) -> None:
+        """A session ended: its program left, or its peer is gone. May do what a command may."""

@@ -1,0 +1,267 @@
+"""From an application's class to its specification, with errors that say where and what to write instead.
+
+All that would make peers diverge, or a snapshot fail, and that a class can show, is refused when the class is
+defined, long before a command runs.
+"""
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, ClassVar
+
+import msgspec
+
+from tanist.peer.application import hints
+from tanist.peer.application.context import Context
+from tanist.peer.application.specification import Operation, Parameter, Specification
+from tanist.peer.application.state import StateCodec, StateField, factory_for, factory_of
+
+MARK = "__tanist_operation__"
+"""The attribute by which decorators mark a method."""
+HOOKS = ("opened", "closed")
+"""Methods that mean something to the machine: no state, command or query may be called so."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class DefinitionError(TypeError):
+    """An application class that cannot work; the message begins with file and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a decorator says of a method."""
+
+    is_command: bool
+    internal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a class is defined, and the names that its annotations may use besides its module's."""
+
+    file: str
+    line: int
+    names: Mapping[str, Any]
+
+    def error(self, message: str) -> DefinitionError:
+        """A DefinitionError here."""
+        return DefinitionError(f"{self.file}:{self.line}: {message}")
+
+    def at(self, function: FunctionType) -> "Place":
+        """The place of a method."""
+        return Place(function.__code__.co_filename, function.__code__.co_firstlineno, self.names)
+
+
+def define(cls: type, base: type, place: Place) -> Specification:
+    """Read a class that derives from `base`. Raises DefinitionError."""
+    name = cls.__name__.lower()
+    if not _NAME.fullmatch(name):
+        raise place.error(f"class {cls.__name__}: an application's name has letters, digits and _ only, in ASCII")
+    operations: dict[str, Operation] = {}
+    for method, function, mark in _marked(cls, base, place):
+        operation = _operation(name, method, function, mark, place.at(function))
+        if operation.name in operations:
+            raise place.at(function).error(f"{cls.__name__} has two operations called {operation.name!r}")
+        operations[operation.name] = operation
+    for hook in HOOKS:
+        _check_hook(cls, hook, place)
+    fields = _state(cls, base, place)
+    codec = StateCodec(name, fields)
+    return Specification(name, _doc(cls), operations, {f.name: hints.text(f.hint) for f in fields}, codec)
+
+
+def _doc(thing: Any) -> str:
+    # Not inspect.getdoc: that would give a class without a docstring the one of its base.
+    return inspect.cleandoc(thing.__doc__) if thing.__doc__ else ""
+
+
+def _attributes(cls: type, base: type) -> dict[str, Any]:
+    """The attributes that a class and its bases below `base` define; the nearest definition counts."""
+    found: dict[str, Any] = {}
+    for owner in reversed(cls.__mro__):
+        if owner is not base and not issubclass(base, owner):
+            found.update(vars(owner))
+    return found
+
+
+def _marked(cls: type, base: type, place: Place) -> Iterator[tuple[str, FunctionType, Mark]]:
+    for name, value in _attributes(cls, base).items():
+        mark = getattr(value, MARK, None)
+        if not isinstance(mark, Mark):
+            continue
+        if not isinstance(value, FunctionType):
+            raise place.error(
+                f"{cls.__name__}.{name}: commands and queries are plain methods, `def {name}(self, ctx: …)`"
+            )
+        yield name, value, mark
+
+
+def _operation(app: str, method: str, function: FunctionType, mark: Mark, place: Place) -> Operation:
+    name = method.removesuffix("_")
+    if method in HOOKS or not _NAME.fullmatch(name):
+        why = "is reserved" if method in HOOKS else "must be lower-case letters, digits and _ (it stands in paths)"
+        raise place.error(f"the name {method!r} {why}: rename the method")
+    _check_plain(function, place)
+    types = _hints(function, place)
+    declared = list(inspect.signature(function).parameters.values())
+    _check_first(method, declared, types, place)
+    if "return" not in types:
+        raise place.error(f"{method}() does not say what it returns: add `-> …` (`-> None` for nothing)")
+    _check_hint(types["return"], f"{method}() returns", place, kept=False)
+    parameters = tuple(_parameter(method, p, types, place) for p in declared[2:])
+    return Operation(
+        app=app,
+        name=name,
+        method=method,
+        is_command=mark.is_command,
+        internal=mark.internal,
+        parameters=parameters,
+        returns=hints.text(types["return"]),
+        doc=_doc(function),
+        arguments=_arguments(app, name, parameters, place),
+    )
+
+
+def _check_plain(function: FunctionType, place: Place) -> None:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise place.error(
+            f"{function.__name__}() is `async def`: a command must not wait for anything but its arguments; use `def`"
+        )
+    if inspect.isgeneratorfunction(function):
+        raise place.error(f"{function.__name__}() is a generator: return a list")
+
+
+def _hints(function: FunctionType, place: Place) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function, localns=dict(place.names), include_extras=True)
+    except (NameError, TypeError, SyntaxError) as error:
+        raise place.error(f"{function.__name__}(): its type hints cannot be read: {error}") from error
+
+
+def _check_first(method: str, declared: list[inspect.Parameter], types: Mapping[str, Any], place: Place) -> None:
+    first = types.get(declared[1].name) if len(declared) > 1 else None
+    if not (isinstance(first, type) and issubclass(first, Context)):
+        raise place.error(
+            f"{method}(): the first parameter after self must be the context: `def {method}(self, ctx: Context, …)`"
+        )
+
+
+def _parameter(method: str, declared: inspect.Parameter, types: Mapping[str, Any], place: Place) -> Parameter:
+    name = declared.name
+    if declared.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        raise place.error(f"{method}(): {name!r}: write plain parameters, without *, ** or /")
+    if name not in types:
+        raise place.error(f"{method}(): the parameter {name!r} has no type: write `{name}: str` or the like")
+    hint = types[name]
+    _check_hint(hint, f"{method}(): {name!r} is", place, kept=False)
+    required = declared.default is inspect.Parameter.empty
+    if not required:
+        _check_default(declared.default, hint, f"{method}(): {name!r}", place)
+    choices = typing.get_args(hint) if hints.is_union(hint) else (hint,)
+    return Parameter(
+        name=name,
+        type_name=hints.text(hint),
+        required=required,
+        default=None if required else declared.default,
+        hint=hint,
+        text_types=hints.text_types(hint),
+        is_bytes=bytes in choices and str not in choices,
+        compound=str not in choices and bytes not in choices and not all(c in _SCALARS for c in choices),
+    )
+
+
+_SCALARS = (int, float, bool, type(None))
+
+
+def _check_hint(hint: Any, what: str, place: Place, *, kept: bool) -> None:
+    try:
+        found = hints.problem(hint, kept=kept)
+    except TypeError as error:
+        raise place.error(f"{what} `{hints.text(hint)}`, which cannot be sent: {error}") from error
+    if found:
+        raise place.error(f"{what} `{hints.text(hint)}`: {found}")
+
+
+def _check_default(default: Any, hint: Any, what: str, place: Place) -> None:
+    try:
+        data = msgspec.msgpack.encode(default)
+        msgspec.msgpack.decode(data, type=hints.encodable(hint))
+    except Exception as error:
+        raise place.error(f"{what} begins with {default!r}, which is no `{hints.text(hint)}`: {error}") from error
+
+
+def _arguments(app: str, name: str, parameters: tuple[Parameter, ...], place: Place) -> type[msgspec.Struct]:
+    fields: list[Any] = []
+    for p in parameters:
+        hint = hints.encodable(p.hint)
+        if p.required:
+            fields.append((p.name, hint))
+        elif isinstance(p.default, (str, bytes, int, float, type(None))):
+            fields.append((p.name, hint, p.default))
+        else:
+            fields.append((p.name, hint, msgspec.field(default_factory=factory_of(p.default))))
+    try:
+        return msgspec.defstruct(f"{app}_{name}", fields, omit_defaults=True, forbid_unknown_fields=True)
+    except TypeError as error:
+        raise place.error(f"{name}(): {error}") from error
+
+
+def _check_hook(cls: type, hook: str, place: Place) -> None:
+    function = getattr(cls, hook)
+    if not isinstance(function, FunctionType):
+        raise place.error(f"{cls.__name__}.{hook} is reserved for `def {hook}(self, ctx: Context) -> None`")
+    _check_plain(function, place.at(function))
+    if len(inspect.signature(function).parameters) != 2:
+        raise place.at(function).error(f"write `def {hook}(self, ctx: Context) -> None`")
+
+
+def _state(cls: type, base: type, place: Place) -> list[StateField]:
+    attributes = _attributes(cls, base)
+    try:
+        types = typing.get_type_hints(cls, localns=dict(place.names), include_extras=True)
+    except (NameError, TypeError, SyntaxError) as error:
+        raise place.error(f"class {cls.__name__}: the types of its state cannot be read: {error}") from error
+    state = {name: hint for name, hint in types.items() if not _is_class_variable(hint)}
+    _check_attributes(cls, attributes, types, place)
+    fields = []
+    for name, hint in state.items():
+        what = f"{cls.__name__}.{name}"
+        if name in HOOKS or getattr(attributes.get(name), MARK, None) is not None:
+            raise place.error(f"{what}: the name is taken by a method: rename this state")
+        _check_hint(hint, f"{what} is", place, kept=True)
+        fields.append(StateField(name, hint, _begin(what, hint, name in attributes, attributes.get(name), place)))
+    return fields
+
+
+def _begin(what: str, hint: Any, given: bool, default: Any, place: Place) -> Callable[[], Any]:
+    if given:
+        _check_default(default, hint, what, place)
+        return factory_of(default)
+    factory = factory_for(hint)
+    if factory is None:
+        raise place.error(f"{what} is `{hints.text(hint)}`, which has no empty value: give it a default")
+    return factory
+
+
+def _is_class_variable(hint: Any) -> bool:
+    return hint is ClassVar or typing.get_origin(hint) is ClassVar
+
+
+def _check_attributes(cls: type, attributes: Mapping[str, Any], types: Mapping[str, Any], place: Place) -> None:
+    for name, value in attributes.items():
+        if name == "__init__":
+            raise place.error(
+                f"{cls.__name__} has an __init__, which would not run again after a restore: "
+                "declare state in the class, `votes: dict[str, int]`"
+            )
+        if name.startswith("__") or name in types or name.isupper():
+            continue
+        if not callable(value) and not isinstance(value, (property, classmethod, staticmethod)):
+            raise place.error(
+                f"{cls.__name__}.{name} is state without a type: write `{name}: {hints.text(type(value))} = …`, "
+                "or name it in capitals if it never changes"
+            )

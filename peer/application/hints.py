@@ -1,0 +1,95 @@
+"""Type hints of state, arguments and results: which may stand there, and how they are written for people."""
+
+import types
+import typing
+from typing import Annotated, Any, Union
+
+import msgspec
+from msgspec import inspect
+
+_TEXT_MARK = "tanist.text"
+_TEXT = Annotated[Any, msgspec.Meta(extra={_TEXT_MARK: True})]
+"""Stands for a union of `str` and `bytes`, which msgspec refuses; MessagePack itself tells the two apart."""
+
+SETS = "iterates in hash order, which differs from peer to peer: use dict[str, None] or a sorted list"
+UNTYPED = "does not say what is in it: a snapshot would give tuples back as lists; write dict[str, int] or the like"
+CUSTOM = "cannot be kept in a snapshot: use a msgspec.Struct, or plain types"
+
+
+def is_union(hint: Any) -> bool:
+    """Whether a hint is `A | B`, `Union[A, B]` or `Optional[A]`."""
+    return typing.get_origin(hint) in (Union, types.UnionType)
+
+
+def encodable(hint: Any) -> Any:
+    """The hint as msgspec takes it: any union that has both `str` and `bytes` becomes one that is not looked into."""
+    arguments = typing.get_args(hint)
+    if is_union(hint):
+        if str in arguments and bytes in arguments:
+            return _TEXT
+        return Union[tuple(encodable(a) for a in arguments)]  # noqa: UP007
+    origin = typing.get_origin(hint)
+    if origin in (dict, list, tuple):
+        return origin[tuple(a if a is ... else encodable(a) for a in arguments)]
+    return hint
+
+
+def text_types(hint: Any) -> tuple[type, ...] | None:
+    """The classes a value may have where `encodable` gave up looking; None where msgspec looks by itself."""
+    if not is_union(hint):
+        return None
+    arguments = typing.get_args(hint)
+    return tuple(arguments) if str in arguments and bytes in arguments else None
+
+
+def problem(hint: Any, *, kept: bool) -> str | None:
+    """Why a hint may not stand there, as "`part` reason", or None.
+
+    Sets are refused everywhere. `kept` (state) refuses also what a snapshot would not give back as it was.
+    Raises TypeError for what msgspec does not support at all.
+    """
+    return _problem(inspect.type_info(encodable(hint)), kept, set())
+
+
+def _problem(info: Any, kept: bool, seen: set[int]) -> str | None:
+    if id(info) in seen:
+        return None
+    seen.add(id(info))
+    match info:
+        case inspect.SetType() | inspect.FrozenSetType():
+            return f"a set {SETS}"
+        case inspect.Metadata(extra={"tanist.text": True}):
+            return None
+        case inspect.AnyType() | inspect.RawType() if kept:
+            return f"an untyped value {UNTYPED}"
+        case inspect.CustomType(cls=cls) if kept:
+            return f"`{cls.__name__}` {CUSTOM}"
+    for child in _children(info):
+        found = _problem(child, kept, seen)
+        if found:
+            return found
+    return None
+
+
+def _children(info: Any) -> list[Any]:
+    children = [getattr(info, name) for name in ("type", "item_type", "key_type", "value_type") if hasattr(info, name)]
+    children += getattr(info, "types", ()) + getattr(info, "item_types", ())
+    return children + [field.type for field in getattr(info, "fields", ())]
+
+
+def text(hint: Any) -> str:
+    """A hint as a person would write it: `dict[str, int]`, `str | bytes`, `Tally`."""
+    if hint is None or hint is type(None):
+        return "None"
+    if hint is ...:
+        return "..."
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return text(arguments[0])
+    if is_union(hint):
+        return " | ".join(text(a) for a in arguments)
+    if origin is typing.Literal:
+        return " | ".join(repr(a) for a in arguments)
+    if origin is not None:
+        return f"{getattr(origin, '__name__', origin)}[{', '.join(text(a) for a in arguments)}]"
+    return getattr(hint, "__name__", str(hint))

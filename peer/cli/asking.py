@@ -1,0 +1,106 @@
+"""The verbs that ask a running peer over HTTP and show what it says."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tanist.peer.cli.client import SPARE_S, Client
+from tanist.peer.cli.exits import Exit, VerbError
+from tanist.peer.cli.output import paint, safe, say, say_json
+from tanist.peer.cli.show import application_lines, fallback_lines, history_lines, status_lines
+
+WATCH_EVERY_S = 1.0
+"""Seconds between two looks of `status --watch`: as often as the slowest pace has heartbeats."""
+
+
+def show_status(at: str, json: bool) -> int:
+    """`tanist status`."""
+    client = Client(at)
+    if json:
+        sys.stdout.write(client.get_raw("/status").decode())
+        return Exit.OK
+    say("\n".join(status_lines(client.get("/status"))))
+    return Exit.OK
+
+
+def watch_status(at: str, json: bool) -> int:
+    """`tanist status --watch`: until interrupted. A terminal is redrawn, else each change is a block or line."""
+    client = Client(at)
+    redraw = sys.stdout.isatty() and not json
+    shown = None
+    while True:
+        try:
+            status = client.get("/status")
+            said: Any = status if json else "\n".join(status_lines(status))
+        except VerbError as error:
+            # A peer that is restarted comes back; a watch that had ended would be missed just then.
+            said = {"error": {"code": "unreachable", "message": error.message}} if json else paint(error.message, "bad")
+        if redraw:
+            sys.stdout.write(f"\x1b[H\x1b[2J{said}\n")
+        elif said != shown:
+            say_json(said) if json else say(f"{said}\n")
+        shown = said
+        sys.stdout.flush()
+        time.sleep(WATCH_EVERY_S)
+
+
+def show_fallbacks(at: str, json: bool) -> int:
+    """`tanist fallbacks`."""
+    status = Client(at).get("/status")
+    if json:
+        say_json({"term": status["term"], "server": status["server"], "fallbacks": status["fallbacks"]})
+    else:
+        say("\n".join(line.removeprefix("  ") for line in fallback_lines(status)))
+    if status["server"] is None:
+        raise VerbError(Exit.NO_SERVER, status.get("problem") or "nobody serves; the list is the last one known")
+    return Exit.OK
+
+
+def show_history(at: str, json: bool) -> int:
+    """`tanist history`."""
+    client = Client(at)
+    if json:
+        sys.stdout.write(client.get_raw("/history").decode())
+        return Exit.OK
+    say("\n".join(history_lines(client.get("/history")["reigns"])))
+    return Exit.OK
+
+
+def show_applications(at: str, specs: Sequence[str], json: bool) -> int:
+    """`tanist apps`: those of a peer, or those named, which need none."""
+    found = [_load(spec) for spec in specs] if specs else Client(at).get("/apps")["apps"]
+    if json:
+        say_json({"apps": found})
+    elif found:
+        say("\n\n".join("\n".join(application_lines(application)) for application in found))
+    else:
+        say("no applications; a peer runs those named with --app")
+    return Exit.OK
+
+
+def _load(spec: str) -> dict[str, Any]:
+    from tanist.peer.application.loading import LoadError, load_application
+    from tanist.peer.gateways.directory import describe
+
+    try:
+        name, application = load_application(spec)
+    except LoadError as error:
+        raise VerbError(Exit.USAGE, str(error)) from None
+    return describe(name, application)
+
+
+def hand_over(at: str, to: str | None, timeout_s: float, json: bool) -> int:
+    """`tanist handover`."""
+    body = {} if to is None else {"to": to}
+    answer = Client(at).post("/cluster/handover", body, timeout_s + SPARE_S)
+    say_json(answer) if json else say(f"{safe(answer['server'])} serves now")
+    return Exit.OK
+
+
+def leave(at: str, peer: str | None, timeout_s: float, json: bool) -> int:
+    """`tanist leave`."""
+    body = {} if peer is None else {"peer": peer}
+    answer = Client(at).post("/cluster/leave", body, timeout_s)
+    say_json(answer) if json else say(f"{safe(answer['left'])} has left the cluster")
+    return Exit.OK

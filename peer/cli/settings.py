@@ -1,0 +1,42 @@
+"""The configuration as verbs load it: file, environment and flags, and all that is wrong with them at once."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tanist.config import ConfigError, Loaded, load
+from tanist.peer.cli.exits import Exit, VerbError
+
+VERB_VARIABLES = frozenset(
+    {
+        "TANIST_EVENT",
+        "TANIST_KEY",
+        "TANIST_ONCE",
+        "TANIST_PEERS",
+        "TANIST_READ",
+        "TANIST_SINCE",
+        "TANIST_TERM",
+        "TANIST_TO",
+        "TANIST_WATCH",
+    }
+)
+"""Twins of flags that set nothing in a peer: to its configuration they would look like misspelt settings."""
+
+
+def load_settings(file: str | None, flags: Mapping[str, object]) -> Loaded:
+    """The effective configuration; raises `VerbError` that names every problem, one a line."""
+    environment = {name: text for name, text in os.environ.items() if name not in VERB_VARIABLES}
+    try:
+        return load(Path(file) if file else None, environment, flags)
+    except ConfigError as error:
+        count = len(error.problems)
+        head = "the configuration cannot be used:" if count == 1 else f"the configuration has {count} problems:"
+        raise VerbError(Exit.USAGE, "\n".join([head, *(f"  {problem}" for problem in error.problems)])) from None
+
+
+def election_log() -> Path:
+    """Where the election log is of a peer that is run here with the same environment; raises `VerbError` if none is."""
+    path = load_settings(os.environ.get("TANIST_CONFIG"), {}).config.data_directory / "election.jsonl"
+    if not path.exists():
+        raise VerbError(Exit.USAGE, f"there is no election log at {path}; name the file, DATA/election.jsonl of a peer")
+    return path

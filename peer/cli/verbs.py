@@ -1,0 +1,289 @@
+"""The verbs of `tanist`: what each takes, and who carries it out. Run one with `run`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from tanist.peer.cli.exits import MEANINGS, Exit, VerbError
+from tanist.peer.cli.options import AT, TIMEOUT_S, At, Config, Json, PeerFlags, Timeout
+from tanist.peer.cli.output import complain, say, say_json, value_lines
+
+RUNNING = Group("Running", sort_key=1)
+ASKING = Group("Asking a running peer", sort_key=2)
+MOVING = Group("Planned moves", sort_key=3)
+READING = Group("Reading and checking", sort_key=4)
+
+EPILOGUE = "Exit status: " + "; ".join(f"{status.value} {meaning}" for status, meaning in MEANINGS.items()) + "."
+
+app = App(
+    name="tanist",
+    help="A cluster of identical peers that outlives its server: one serves, any can.",
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    help_flags=["--help", "-h"],
+    version_flags=["--version"],
+    group_commands=READING,
+)
+config = App(name="config", help="Check and show the configuration a peer would run with.", group=READING)
+log = App(name="log", help="Read election logs.", group=READING)
+app.command(config)
+app.command(log)
+app["--help"].group = app["--version"].group = Group("Other", sort_key=9)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the verb that the arguments name; gives the exit status. Sentences about failures go to stderr."""
+    try:
+        result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        complain(f"{str(error).strip()}\n{_where_to_look(arguments)}")
+        return Exit.USAGE
+    except VerbError as error:
+        complain(error.message)
+        return error.status
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _where_to_look(arguments: Sequence[str]) -> str:
+    chain, _, _ = app.parse_commands(list(arguments))
+    return f"Try: {' '.join(('tanist', *chain))} --help"
+
+
+def _commas(hint: object, text: str, delimiter: str | None = None) -> list[str]:
+    """How the environment holds a list, here as for the settings of a peer."""
+    return [word.strip() for word in text.split(",")]
+
+
+@app.command(group=RUNNING, sort_key=1)
+def up(*, config: Config = None, flags: PeerFlags | None = None) -> int:
+    """Run a peer, until SIGTERM or Ctrl-C: then it hands over and ends.
+
+    The first peer of a cluster serves; each further one is told of any other with --peer.
+    A second Ctrl-C ends it at once. What is not given comes from the environment, where each
+    flag has a twin (--log-level is TANIST_LOG_LEVEL), from the file, or is the default.
+    """
+    from tanist.peer.cli.up import run_peer
+
+    return run_peer(config, (flags or PeerFlags()).given())
+
+
+@app.command(group=RUNNING, sort_key=2)
+def demo(
+    *,
+    peers: Annotated[int, Parameter("--peers", env_var="TANIST_PEERS", help="How many peers, at least 2.")] = 3,
+    pace: Annotated[str, Parameter("--pace", env_var="TANIST_PACE", help="classic, lan or fast.")] = "lan",
+    once: Annotated[
+        bool,
+        Parameter(
+            "--once",
+            env_var="TANIST_ONCE",
+            negative="",
+            show_default=False,
+            help="Play it once, print the checks, end 0 or 1.",
+        ),
+    ] = False,
+) -> int:
+    """Peers on this machine, and a server killed while they work."""
+    from tanist.peer.cli.demo import run as play
+
+    return play(peers, pace, once)
+
+
+@app.command(group=ASKING, sort_key=1)
+def status(
+    *,
+    at: At = AT,
+    json: Json = False,
+    watch: Annotated[
+        bool,
+        Parameter(
+            "--watch", env_var="TANIST_WATCH", negative="", show_default=False, help="Go on, and show each change."
+        ),
+    ] = False,
+) -> int:
+    """Who serves, since when, who would serve next and why, and the members."""
+    from tanist.peer.cli import asking
+
+    return asking.watch_status(at, json) if watch else asking.show_status(at, json)
+
+
+@app.command(group=ASKING, sort_key=2)
+def fallbacks(*, at: At = AT, json: Json = False) -> int:
+    """The fallback list: who serves on if the server dies, best first, with the reasons."""
+    from tanist.peer.cli import asking
+
+    return asking.show_fallbacks(at, json)
+
+
+@app.command(group=ASKING, sort_key=5)
+def history(*, at: At = AT, json: Json = False) -> int:
+    """Who served when, as the log has it."""
+    from tanist.peer.cli import asking
+
+    return asking.show_history(at, json)
+
+
+@app.command(group=ASKING, sort_key=4)
+def apps(
+    *specs: Annotated[str, Parameter(help="Applications to describe without a peer: kv, or notes.py:Notes.")],
+    at: At = AT,
+    json: Json = False,
+) -> int:
+    """The applications of a peer, or those named, with their commands and queries."""
+    from tanist.peer.cli import asking
+
+    return asking.show_applications(at, specs, json)
+
+
+@app.command(group=ASKING, sort_key=3)
+def call(
+    app: Annotated[str, Parameter(help="The application.")],
+    command: Annotated[str, Parameter(help="The command or query.")],
+    /,
+    *arguments: Annotated[str, Parameter(help="Values in order, or name=value.", allow_leading_hyphen=True)],
+    at: At = AT,
+    timeout: Timeout = TIMEOUT_S,
+    json: Json = False,
+    key: Annotated[
+        str,
+        Parameter(
+            "--key",
+            env_var="TANIST_KEY",
+            show_default=False,
+            metavar="KEY",
+            help="An idempotency key: with the same one it is done once.",
+        ),
+    ] = "",
+    read: Annotated[
+        Literal["local", "server", "linearizable"] | None,
+        Parameter("--read", env_var="TANIST_READ", help="Where a query is answered."),
+    ] = None,
+) -> int:
+    """Have a command done, or a query answered.
+
+    "tanist apps" lists what there is. Whatever follows "--" is an argument, also where it
+    looks like a flag of this verb.
+    """
+    from tanist.peer.cli.calls import call as ask
+    from tanist.peer.cli.client import Client
+
+    answer = ask(Client(at), app, command, arguments, timeout_s=timeout, key=key, read=read or "")
+    if json:
+        say_json(answer)
+    elif text := value_lines(answer.get("result")):
+        say(text)
+    return Exit.OK
+
+
+@app.command(group=MOVING)
+def handover(
+    *,
+    to: Annotated[
+        str | None,
+        Parameter("--to", env_var="TANIST_TO", metavar="NAME", help="The peer that is to serve; else the heir."),
+    ] = None,
+    at: At = AT,
+    timeout: Timeout = TIMEOUT_S,
+    json: Json = False,
+) -> int:
+    """Let another peer serve. Clients see a delay, not an error."""
+    from tanist.peer.cli import asking
+
+    return asking.hand_over(at, to, timeout, json)
+
+
+@app.command(group=MOVING)
+def leave(
+    peer: Annotated[
+        str | None, Parameter(help="The peer to remove, by name or id; else the one that is asked.")
+    ] = None,
+    /,
+    *,
+    at: At = AT,
+    timeout: Timeout = TIMEOUT_S,
+    json: Json = False,
+) -> int:
+    """Take a peer out of the cluster for good; one that only stops is still a member."""
+    from tanist.peer.cli import asking
+
+    return asking.leave(at, peer, timeout, json)
+
+
+@config.command
+def check(
+    file: Annotated[str | None, Parameter(help="The file; else that of --config.")] = None,
+    /,
+    *,
+    config: Config = None,
+    flags: PeerFlags | None = None,
+) -> int:
+    """Say all that is wrong with a configuration, each with its place, or that nothing is."""
+    from tanist.peer.cli.settings import load_settings
+
+    load_settings(file or config, (flags or PeerFlags()).given())
+    say("The configuration is good.")
+    return Exit.OK
+
+
+@config.command
+def show(
+    file: Annotated[str | None, Parameter(help="The file; else that of --config.")] = None,
+    /,
+    *,
+    config: Config = None,
+    flags: PeerFlags | None = None,
+) -> int:
+    """The configuration in effect, each value with where it came from."""
+    from tanist.config.describe import render
+    from tanist.peer.cli.settings import load_settings
+
+    loaded = load_settings(file or config, (flags or PeerFlags()).given())
+    sys.stdout.write(render(loaded.config, loaded.origins))
+    return Exit.OK
+
+
+@log.command(name="show")
+def log_show(
+    *files: Annotated[Path, Parameter(help="Election logs, of one peer or several; else this machine's peer's own.")],
+    since: Annotated[
+        str | None, Parameter("--since", env_var="TANIST_SINCE", help="Only what came later: a time, or as 10m, 2h.")
+    ] = None,
+    event: Annotated[
+        list[str] | None,
+        Parameter(
+            "--event",
+            env_var="TANIST_EVENT",
+            env_var_split=_commas,
+            negative="",
+            show_default=False,
+            help="Only events of this name. Repeatable.",
+        ),
+    ] = None,
+    of: Annotated[str | None, Parameter(["--peer"], help="Only what this peer wrote, by name or id.")] = None,
+    term: Annotated[
+        int | None, Parameter("--term", env_var="TANIST_TERM", help="Only what happened around this term's number.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Election logs as a story: who served when, who suspected whom on what evidence, and what followed."""
+    from tanist.peer.cli.settings import election_log
+    from tanist.peer.electionlog.story import show
+
+    return show(files or (election_log(),), since=since, event=event, peer=of, term=term, json=json)
+
+
+@app.command(group=READING)
+def version() -> int:
+    """The version of tanist, and of Python."""
+    from importlib.metadata import version
+
+    say(f"tanist {version('tanist')} (Python {sys.version.partition(' ')[0]})")
+    return Exit.OK
+
+
+for _verb in (*app.subapps, *config.subapps, *log.subapps):
+    # The statuses are the same for all: they stand in the help of tanist itself, once.
+    _verb.help_epilogue = ""

@@ -1,0 +1,122 @@
+"""Reading election logs: one or many peers' files, also those that were turned over, as one stream of lines.
+
+What cannot be read is reported with file and line and skipped: a log is read most eagerly after a crash.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tanist.peer.electionlog.files import FILE_NAME, FILES_MAX, older_path
+from tanist.peer.electionlog.line import LINE_BYTES_MAX, BadLine, LogLine, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at a line of a file; line 0 is the file itself, which then could not be read (on)."""
+
+    path: Path
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.text}" if self.line else f"{self.path}: {self.text}"
+
+
+Report = Callable[[Problem], None]
+"""Hears each problem when it is met."""
+
+
+def read(paths: Iterable[Path], report: Report) -> Iterator[LogLine]:
+    """The lines of all files in the order of the wall clock, each peer's own in the order it wrote them.
+
+    A path is a file (with what it was turned over into), or a directory that has an election log in it, or
+    directories with one. Lines stream: no more than one of each peer is held.
+    """
+    streams = [_one_peer(files, report) for files in sources(paths, report)]
+    # Merging takes the least of the heads, so a peer's own order stays whatever its clock did.
+    return heapq.merge(*streams, key=lambda line: line.wall_ms)
+
+
+def sources(paths: Iterable[Path], report: Report) -> list[list[Path]]:
+    """The files to read: one list for each log, the oldest file first."""
+    logs: dict[Path, list[Path]] = {}
+    for path in _expanded(paths, report):
+        base, age = _split_age(path)
+        found = logs.setdefault(base, [])
+        for file in _with_older(path) if age == 0 else [path]:
+            if file not in found:
+                found.append(file)
+    return [sorted(files, key=lambda file: -_split_age(file)[1]) for files in logs.values()]
+
+
+def _expanded(paths: Iterable[Path], report: Report) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+        elif (inside := path / FILE_NAME).exists():
+            yield inside
+        elif below := sorted(path.glob(f"*/{FILE_NAME}")):
+            yield from below
+        else:
+            report(Problem(path, 0, f"no {FILE_NAME} in this directory, nor one below it"))
+
+
+def _with_older(path: Path) -> Sequence[Path]:
+    older = (older_path(path, age) for age in range(1, FILES_MAX))
+    return [path, *(file for file in older if file.exists())]
+
+
+def _split_age(path: Path) -> tuple[Path, int]:
+    """The path of the present file, and how many files old this one is."""
+    if path.suffix[1:].isdecimal() and path.suffix.isascii():
+        return path.with_suffix(""), int(path.suffix[1:])
+    return path, 0
+
+
+def _one_peer(files: Sequence[Path], report: Report) -> Iterator[LogLine]:
+    """The lines of one log; a gap in a start's numbers is reported."""
+    last: dict[str, tuple[str, int]] = {}
+    for path in files:
+        for number, line in _one_file(path, report):
+            incarnation, seq = last.get(line.peer, ("", 0))
+            if line.incarnation == incarnation and line.seq > seq + 1:
+                report(Problem(path, number, f"{line.seq - seq - 1} lines of {line.name} are missing before this one"))
+            last[line.peer] = (line.incarnation, line.seq)
+            yield line
+
+
+def _one_file(path: Path, report: Report) -> Iterator[tuple[int, LogLine]]:
+    try:
+        with path.open("rb") as file:
+            for number, raw in _raw_lines(file):
+                try:
+                    if raw.strip():
+                        yield number, _whole(raw)
+                except BadLine as error:
+                    report(Problem(path, number, str(error)))
+    except OSError as error:
+        report(Problem(path, 0, f"cannot be read: {error.strerror or error}"))
+
+
+def _raw_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line with its number, and of one that is too long only the begin."""
+    number = 0
+    while raw := file.readline(LINE_BYTES_MAX + 1):
+        number += 1
+        yield number, raw
+        while raw and not raw.endswith(b"\n"):
+            raw = file.readline(LINE_BYTES_MAX)
+
+
+def _whole(raw: bytes) -> LogLine:
+    if len(raw) > LINE_BYTES_MAX:
+        raise BadLine(f"longer than {LINE_BYTES_MAX} bytes, which no line of the election log is")
+    try:
+        return parse(raw)
+    except BadLine:
+        if raw.endswith(b"\n"):
+            raise
+        raise BadLine("cut short: the peer writes it just now, or died while it did") from None

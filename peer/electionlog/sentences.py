@@ -1,0 +1,91 @@
+"""Events as sentences for people: the event's own template, with names for ids and no control characters."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tanist.election.events import Event, MemberChanged, PeerSeen
+from tanist.peer.electionlog.line import LogLine
+from tanist.peer.electionlog.terminal import printable
+
+NAMES_MAX = 1024
+"""Ids whose names are remembered; far more than a roster holds, and a flood of strangers ends there."""
+ID_IN_PROSE_CHARS_MIN = 6
+"""An id of fewer characters could be a word of the sentence, so it is only replaced where it stands alone."""
+
+_TERM = re.compile(r"(\d+)@(\S+)")
+_WORD = re.compile(r"[\w-]+")
+
+
+class Names:
+    """The names of peers by id, learned from the lines that tell them."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def learn(self, line: LogLine) -> None:
+        """Remember who wrote the line, and whom it introduces."""
+        self.add(line.peer, line.name)
+        if isinstance(line.body, MemberChanged | PeerSeen):
+            self.add(line.body.peer, line.body.name)
+
+    def add(self, peer: str, name: str) -> None:
+        """Remember one name; an empty one, or one too many, is not."""
+        if name and (peer in self._names or len(self._names) < NAMES_MAX):
+            self._names[peer] = name
+
+    def of(self, peer: str) -> str:
+        """The name of a peer for people, or its id where no name is known."""
+        return printable(self._names.get(peer, peer))
+
+    def in_text(self, text: str) -> str:
+        """A value for people: an id, a term, or prose, with the names of the ids in it."""
+        if text in self._names:
+            return self.of(text)
+        if term := _TERM.fullmatch(text):
+            return f"{term[1]}@{self.of(term[2])}"
+        return printable(_WORD.sub(self._word, text))
+
+    def _word(self, match: re.Match[str]) -> str:
+        word = match.group()
+        return self._names.get(word, word) if len(word) >= ID_IN_PROSE_CHARS_MIN else word
+
+    def in_item(self, text: str) -> str:
+        """An item of a list of peers: an id, alone or with words after it ("id counts reason")."""
+        head, space, rest = text.partition(" ")
+        return self.in_text(head) + space + (self.in_text(rest) if rest else "")
+
+
+def sentence(line: LogLine, names: Names) -> str:
+    """What the line says, as one printable line of text. An unknown event is told by its name and fields."""
+    if line.body is None:
+        fields = " ".join(f"{key}={_shown(value, names)}" for key, value in line.fields.items())
+        return printable(f"{line.event} {fields}".rstrip())
+    return told(line.body, line.fields, names)
+
+
+def told(event: Event, fields: Mapping[str, Any], names: Names) -> str:
+    """An event and its fields as the event's template tells them."""
+    values = {key: _shown(value, names) for key, value in fields.items()}
+    if isinstance(event, MemberChanged | PeerSeen):
+        # The line introduces a peer: it tells the name itself, so the id must stay one.
+        values["peer"] = printable(event.peer)
+    for field in event.__struct_fields__:
+        # Numbers keep their type, for the template's own formats.
+        if isinstance(value := getattr(event, field), int | float) and not isinstance(value, bool):
+            values[field] = value
+    return " ".join(event.line.format_map(values).split())
+
+
+def _shown(value: Any, names: Names) -> Any:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return names.in_text(value)
+        case list() | tuple():
+            return ", ".join(names.in_item(str(item)) for item in value) or "nobody"
+        case dict():
+            pairs = (f"{names.in_text(str(key))} {names.in_text(str(item))}" for key, item in value.items())
+            return ", ".join(pairs) or "nobody"
+    return str(value)

@@ -1,0 +1,66 @@
+"""What a gateway asks of its peer: the part of `Peer` that HTTP needs, so that a small fake can stand in."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+from tanist.peer.status import ReignView, Reply, Status
+
+
+class GatewayEvent(Protocol):
+    """What happened, in an application (`Published`) or in the cluster (without `app` and `to`).
+
+    (`index`, `number`) is the position behind which a listener goes on.
+    """
+
+    @property
+    def index(self) -> int:
+        """The entry of the log that it came with."""
+
+    @property
+    def number(self) -> int:
+        """Its place among the events of that entry."""
+
+    @property
+    def event(self) -> str:
+        """Its fixed name."""
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What it says, in plain values."""
+
+    @property
+    def line(self) -> str:
+        """What it says, for people."""
+
+
+class GatewayPeer(Protocol):
+    """A running peer, as a gateway sees it. Its methods raise the errors of `tanist.peer.errors`."""
+
+    @property
+    def applications(self) -> Mapping[str, Any]:
+        """The applications of this peer, by name."""
+
+    async def call(
+        self, app: str, command: str, /, *args: Any, key: str = "", timeout_s: float = 10.0, **kwargs: Any
+    ) -> Reply:
+        """Have a command done; `key` makes a retry safe."""
+
+    async def query(
+        self, app: str, query: str, /, *args: Any, read: str = "local", timeout_s: float = 10.0, **kwargs: Any
+    ) -> object:
+        """Read, locally, at the server, or linearizably."""
+
+    def status(self) -> Status:
+        """What this peer knows of the cluster."""
+
+    def reigns(self) -> list[ReignView]:
+        """The reigns of the past, oldest first."""
+
+    async def hand_over(self, to: str | None = None, timeout_s: float = 10) -> str:
+        """Hand the reign over; gives the new server's name."""
+
+    async def leave(self, peer: str | None = None) -> None:
+        """Take a peer, by default this one, out of the roster."""
+
+    def events_after(self, position: tuple[int, int] | None) -> AsyncIterator[GatewayEvent]:
+        """Events behind a position, or from now on, for as long as it is iterated."""

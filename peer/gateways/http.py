@@ -1,0 +1,87 @@
+"""The HTTP gateway: JSON over HTTP at every peer, server or not; a failover is a delay, not an error.
+
+`docs/reference/http.md` has the addresses. Commands go the shortest way there is: no router, no middleware, one
+decode and one encode.
+"""
+
+import asyncio
+import errno
+import logging
+
+from aiohttp import web
+
+from tanist.peer.errors import CallError
+from tanist.peer.gateways.facade import GatewayPeer
+from tanist.peer.gateways.http_answers import error_answer
+from tanist.peer.gateways.http_connections import BoundedServer, connections_max
+from tanist.peer.gateways.http_events import EventSockets
+from tanist.peer.gateways.http_guard import Guard
+from tanist.peer.gateways.http_routes import Routes
+from tanist.transport.address import format_address, parse_address
+from tanist.transport.errors import ListenError
+
+BACKLOG = 1024
+"""Connections that wait to be accepted: a crowd that arrives at once after a failover."""
+CLOSE_S = 2.0
+"""Seconds that requests on their way have to end when the gateway stops."""
+
+log = logging.getLogger("tanist.http")
+
+
+class AddressInUse(ListenError):
+    """Another program listens at the address: a default may move to the next port, a given one may not."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address, "another program listens there; give another port, or :0 for any")
+
+
+class HttpGateway:
+    """Serves a peer over HTTP at `address` ("host:port", "[v6]:port"; port 0 is any)."""
+
+    def __init__(self, peer: GatewayPeer, address: str) -> None:
+        self._address = address
+        self._host, self._port = parse_address(address)
+        self._guard = Guard((self._host,))
+        self._sockets = EventSockets(peer)
+        self._routes = Routes(peer, self._sockets)
+        self._server: BoundedServer | None = None
+        self._listener: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """Listen; gives the bound address. Raises `AddressInUse`, or `ListenError` for another reason."""
+        loop = asyncio.get_running_loop()
+        self._server = BoundedServer(self._answer, connections_max())
+        try:
+            self._listener = await loop.create_server(self._server, self._host, self._port, backlog=BACKLOG)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise AddressInUse(self._address) from None
+            raise ListenError(self._address, (error.strerror or str(error)).lower()) from None
+        self._sweeper = asyncio.create_task(self._server.sweep())
+        host, port, *_ = self._listener.sockets[0].getsockname()
+        return format_address(host, port)
+
+    async def stop(self) -> None:
+        """Accept nothing more, let requests on their way end (for `CLOSE_S`), and free the port. Idempotent."""
+        if self._listener is None or self._server is None or self._sweeper is None:
+            return
+        listener, self._listener = self._listener, None
+        listener.close()
+        self._sweeper.cancel()
+        await self._sockets.close()
+        self._server.pre_shutdown()
+        await self._server.shutdown(CLOSE_S)
+        await asyncio.wait({self._sweeper})
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            self._guard.check(request.headers)
+            return await self._routes.answer(request)
+        except CallError as error:
+            return error_answer(error)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception:
+            log.exception("HTTP: %s %s failed", request.method, request.raw_path[:200])
+            return error_answer(CallError("an error inside this peer; its log has the details"))

@@ -1,0 +1,192 @@
+"""What each address of the HTTP gateway does.
+
+| request | does |
+| --- | --- |
+| GET /status, /leader, /healthz, /readyz, /history | says who serves, and what this peer is |
+| GET /apps, /apps/APP | lists applications, their commands and queries |
+| POST /apps/APP/COMMAND | has a command done |
+| GET /apps/APP/QUERY | reads |
+| GET /events | WebSocket of events |
+| POST /cluster/handover, /cluster/leave | planned moves |
+| GET / | the page |
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from tanist.peer.errors import BadRequest, NotFound
+from tanist.peer.gateways.directory import Directory
+from tanist.peer.gateways.facade import GatewayPeer
+from tanist.peer.gateways.http_answers import (
+    TIMEOUT_DEFAULT_S,
+    MethodNotAllowed,
+    json_answer,
+    key_from,
+    read_body,
+    timeout_from,
+)
+from tanist.peer.gateways.http_events import EventSockets
+from tanist.peer.gateways.http_page import CONTENT_SECURITY_POLICY, PAGE
+from tanist.peer.gateways.http_values import decode_object, from_json, from_query, in_order, parse_query, to_json
+
+READS = ("local", "server", "linearizable")
+READY_LAG_MAX = 1000
+"""Entries that a ready peer may be behind what it knows to be committed: under load it is never at zero."""
+
+Handler = Callable[[web.BaseRequest, Mapping[str, list[bytes]]], Awaitable[web.StreamResponse]]
+
+
+class Routes:
+    """Answers requests by asking the peer. `answer` is the only entry."""
+
+    def __init__(self, peer: GatewayPeer, sockets: EventSockets) -> None:
+        self._peer = peer
+        self._sockets = sockets
+        self._directory = Directory(peer.applications)
+        self._get: dict[str, Handler] = {
+            "/": self._page,
+            "/status": self._status,
+            "/leader": self._leader,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/history": self._history,
+            "/apps": self._apps,
+            "/events": sockets.serve,
+        }
+        self._post: dict[str, Handler] = {
+            "/cluster/handover": self._handover,
+            "/cluster/leave": self._leave,
+        }
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request; raises `CallError` for what cannot be done."""
+        path, _, query = request.raw_path.partition("?")
+        method = request.method
+        if path.startswith("/apps/"):
+            return await self._application(request, method, path, query)
+        if method in ("GET", "HEAD"):
+            handler = self._get.get(path)
+        elif method == "POST":
+            handler = self._post.get(path)
+        else:
+            handler = None
+        if handler is not None:
+            return await handler(request, parse_query(query))
+        if path in self._get:
+            raise MethodNotAllowed(f"{path} is read: use GET", "GET, HEAD")
+        if path in self._post:
+            raise MethodNotAllowed(f"{path} changes something: use POST", "POST")
+        raise NotFound(
+            f"there is no {path[:100]} here; there are {', '.join((*self._get, *self._post))}, /apps/APP/NAME"
+        )
+
+    async def _application(self, request: web.BaseRequest, method: str, path: str, query: str) -> web.Response:
+        parts = path.split("/")
+        if "%" in path:
+            parts = [unquote(p) for p in parts]
+        match method, parts:
+            case "GET" | "HEAD", ["", "apps", app]:
+                return json_answer(self._directory.describe(app))
+            case "POST", ["", "apps", app, name]:
+                return await self._command(request, app, name, query)
+            case "GET" | "HEAD", ["", "apps", app, name]:
+                return await self._query(app, name, query)
+            case _, ["", "apps", app]:
+                raise MethodNotAllowed(f"{path} is read: use GET", "GET, HEAD")
+            case _, ["", "apps", app, name]:
+                kind = "POST" if self._directory.find(app, name).is_command else "GET, HEAD"
+                raise MethodNotAllowed(f"{app} {name} takes {kind}, not {method}", kind)
+        raise NotFound(f"there is no {path[:100]} here; commands and queries are at /apps/APP/NAME")
+
+    async def _command(self, request: web.BaseRequest, app: str, name: str, query: str) -> web.Response:
+        operation = self._directory.find(app, name)
+        if not operation.is_command:
+            raise MethodNotAllowed(f"{name} of {app} is a query: use GET with ?argument=value", "GET, HEAD")
+        given = decode_object(await read_body(request))
+        arguments = in_order(operation, {n: from_json(v) for n, v in given.items()})
+        timeout_s = timeout_from(parse_query(query))
+        key = key_from(request.headers)
+        reply = await self._peer.call(app, name, *arguments, key=key, timeout_s=timeout_s)
+        return json_answer({"result": to_json(reply.result), "receipt": reply.receipt})
+
+    async def _query(self, app: str, name: str, query: str) -> web.Response:
+        operation = self._directory.find(app, name)
+        if operation.is_command:
+            raise MethodNotAllowed(f"{name} of {app} is a command: use POST with a JSON body", "POST")
+        given = parse_query(query)
+        declared = {p.name: p for p in operation.parameters}
+        read, timeout_s = "local", TIMEOUT_DEFAULT_S
+        # A parameter of the application goes before one of the gateway that has the same name.
+        if "timeout" not in declared:
+            timeout_s = timeout_from(given)
+            given.pop("timeout", None)
+        if "read" not in declared:
+            read = _read_from(given.pop("read", []))
+        texts = {n: from_query(declared[n], v) if n in declared else v for n, v in given.items()}
+        arguments = in_order(operation, self._directory.convert(app, operation, texts))
+        result = await self._peer.query(app, name, *arguments, read=read, timeout_s=timeout_s)
+        return json_answer({"result": to_json(result)})
+
+    async def _page(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "X-Content-Type-Options": "nosniff"}
+        return web.Response(text=PAGE, content_type="text/html", headers=headers)
+
+    async def _status(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+        return json_answer(self._peer.status())
+
+    async def _leader(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+        status = self._peer.status()
+        serving = status.role == "server"
+        said = {"serving": serving, "server": status.server, "term": status.term, "problem": status.problem}
+        return json_answer(said, 200 if serving else 503)
+
+    async def _healthz(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+        return json_answer({"ok": True})
+
+    async def _readyz(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+        status = self._peer.status()
+        lag = max(0, status.commit - status.applied)
+        reason = ""
+        if status.server is None:
+            reason = status.problem or "no server is known yet"
+        elif lag > READY_LAG_MAX:
+            reason = f"{lag} entries are yet to be applied"
+        return json_answer({"ready": not reason, "reason": reason, "lag": lag}, 503 if reason else 200)
+
+    async def _history(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+        return json_answer({"reigns": self._peer.reigns()})
+
+    async def _apps(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+        return json_answer({"apps": [self._directory.describe(app) for app in self._peer.applications]})
+
+    async def _handover(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+        to = _optional_name(decode_object(await read_body(request)), "to")
+        server = await self._peer.hand_over(to, timeout_s=timeout_from(query))
+        return json_answer({"server": server})
+
+    async def _leave(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+        peer = _optional_name(decode_object(await read_body(request)), "peer")
+        left = peer or self._peer.status().name
+        await self._peer.leave(peer)
+        return json_answer({"left": left})
+
+
+def _read_from(values: list[bytes]) -> str:
+    """How `?read=` wants a query to be answered."""
+    read = values[-1].decode(errors="replace") if values else READS[0]
+    if read not in READS:
+        raise BadRequest(f"read={read[:40]} is not one of {', '.join(READS)}")
+    return read
+
+
+def _optional_name(body: Mapping[str, Any], argument: str) -> str | None:
+    """The one optional argument of a cluster command: a peer's name or id."""
+    if unknown := [name for name in body if name != argument]:
+        raise BadRequest(f"there is no argument {unknown[0]!r} here; there is {argument!r}, a peer's name or id")
+    value = body.get(argument)
+    if value is not None and not (isinstance(value, str) and value):
+        raise BadRequest(f"{argument!r} must be a peer's name or id")
+    return value

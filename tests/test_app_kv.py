@@ -1,0 +1,122 @@
+"""Keys and values, through the machine as peers run it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tanist.election.entries import Command, Entry, Kind, SessionOpened
+from tanist.peer.application import Refused
+from tanist.peer.application.machine import Machine
+from tanist.peer.application.replies import decode_reply
+from tanist.peer.application.specification import validate
+from tanist.peer.apps import kv as module
+from tanist.peer.apps.kv import KEY_LENGTH_MAX, VALUE_LENGTH_MAX, Kv
+
+
+class Store:
+    """A machine with one kv and one session."""
+
+    def __init__(self) -> None:
+        self.machine = Machine({"kv": Kv()}, check=True)
+        self.machine.local_sessions.add("s")
+        self._apply(Kind.SESSION_OPENED, SessionOpened("s", "p"))
+
+    def _apply(self, kind: int, body: Any) -> list[Any]:
+        entry = Entry(1, "p", kind, 0, 0, msgspec.msgpack.encode(body))
+        return self.machine.apply(self.machine.applied + 1, [entry])
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        raw = msgspec.Raw(validate(self.machine.applications["kv"], name, arguments))
+        sequence = self.machine.applied
+        (outcome,) = self._apply(Kind.COMMAND, Command("s", sequence, sequence, "kv", name, raw))
+        return decode_reply(outcome.reply)
+
+    def query(self, name: str, *arguments: Any) -> Any:
+        return self.machine.query("kv", name, arguments)
+
+
+@pytest.fixture
+def store():
+    store = Store()
+    yield store
+    # The checking machine found no rule broken, whatever the test did.
+    assert store.machine.take_failures() == []
+
+
+def test_what_was_set_is_got(store):
+    assert store.query("get", "k") is None
+    assert store.call("set", "k", "v") == "OK"
+    assert store.query("get", "k") == "v"
+    assert store.call("set", "k", "") == "OK"
+    assert store.query("get", "k") == ""
+
+
+@pytest.mark.parametrize(("given", "kept"), [(b"\x00\xff", b"\x00\xff"), ("ü".encode(), "ü"), (b"", "")])
+def test_values_are_binary_safe_and_utf8_is_text(store, given, kept):
+    store.call("set", "k", given)
+    assert store.query("get", "k") == kept
+
+
+def test_del_says_whether_it_was_there(store):
+    store.call("set", "k", "")
+    assert store.call("del", "k") is True
+    assert store.call("del", "k") is False
+    assert store.query("get", "k") is None
+
+
+def test_incr_counts_from_nothing_and_from_text(store):
+    assert store.call("incr", "n") == 1
+    assert store.call("incr", "n", -5) == -4
+    store.call("set", "n", b"41")
+    assert store.call("incr", "n") == 42
+    assert store.query("get", "n") == "42"
+
+
+@pytest.mark.parametrize("value", ["a", "", "1.5", " 1", "1_0", "--1", "٣", "9" * 20, b"\xff"])
+def test_incr_refuses_what_is_no_integer(store, value):
+    store.call("set", "n", value)
+    with pytest.raises(Refused) as caught:
+        store.call("incr", "n")
+    assert caught.value.code == "not_an_integer"
+    assert store.query("get", "n") == value
+
+
+@pytest.mark.parametrize(("start", "by"), [(str(2**63 - 1), 1), (f"-{2**63 - 1}", -1), ("0", 2**63)])
+def test_incr_refuses_what_would_not_fit(store, start, by):
+    store.call("set", "n", start)
+    with pytest.raises(Refused) as caught:
+        store.call("incr", "n", by)
+    assert caught.value.code == "out_of_range"
+    assert store.query("get", "n") == start
+
+
+def test_cas_sets_only_what_is_as_expected(store):
+    assert store.call("cas", "k", "old", "new") is False
+    assert store.call("cas", "k", None, "first") is True
+    assert store.call("cas", "k", None, "second") is False
+    assert store.call("cas", "k", b"first", "second") is True
+    assert store.query("get", "k") == "second"
+
+
+def test_keys_are_sorted_filtered_and_bounded(store, monkeypatch):
+    for key in ("b2", "a", "b1"):
+        store.call("set", key, "x")
+    assert store.query("keys") == ["a", "b1", "b2"]
+    assert store.query("keys", "b") == ["b1", "b2"]
+    monkeypatch.setattr(module, "KEYS_LISTED_MAX", 2)
+    assert store.query("keys") == ["a", "b1"]
+
+
+def test_sizes_are_limited(store):
+    store.call("set", "k" * KEY_LENGTH_MAX, "v" * VALUE_LENGTH_MAX)
+    for key, value, code in [
+        ("", "v", "bad_key"),
+        ("k" * (KEY_LENGTH_MAX + 1), "v", "bad_key"),
+        ("k", "v" * (VALUE_LENGTH_MAX + 1), "value_too_large"),
+    ]:
+        for name, arguments in [("set", [key, value]), ("cas", [key, None, value])]:
+            with pytest.raises(Refused) as caught:
+                store.call(name, *arguments)
+            assert caught.value.code == code
+    assert len(store.query("keys")) == 1

@@ -1,0 +1,541 @@
+"""The HTTP gateway against a small fake of the peer, over real sockets on loopback."""
+
+import asyncio
+import contextlib
+import io
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tanist.peer.application.api import Application, Context, command, query
+from tanist.peer.application.events import Published
+from tanist.peer.errors import CallError, NoServer, Refused, UnknownOutcome
+from tanist.peer.gateways import http_answers, http_connections, http_events
+from tanist.peer.gateways.http import AddressInUse, HttpGateway
+from tanist.peer.gateways.http_connections import BoundedServer
+from tanist.peer.status import FallbackView, MemberView, Receipt, ReignView, Reply, ServerView, Status, TermView
+
+TERM = TermView(3, "p1")
+
+
+class Notes(Application):
+    """Notes by name."""
+
+    notes: dict[str, str]
+
+    @command
+    def put(self, ctx: Context, key: str | bytes, value: str | bytes, times: int = 1, tags: list[str] = []) -> str:  # noqa: B006
+        """Keep a note."""
+        return "OK"
+
+    @command(internal=True)
+    def forget(self, ctx: Context) -> None:
+        """Of timers."""
+
+    @query
+    def get(self, ctx: Context, key: str | bytes, limit: int = 10, exact: bool = False) -> str | None:
+        """Read a note."""
+        return None
+
+    @query
+    def waits(self, ctx: Context, timeout: int, read: str) -> int:
+        """Has parameters called like the gateway's own."""
+        return timeout
+
+
+class FakePeer:
+    """Records what it is asked, and answers what the test says."""
+
+    def __init__(self) -> None:
+        self.applications = {"notes": Notes()}
+        self.calls: list[tuple[Any, ...]] = []
+        self.answer: Any = "OK"
+        self.role = "server"
+        self.server: ServerView | None = ServerView("p1", "anna", "127.0.0.1:7400")
+        self.commit = self.applied = 7
+        self.events: asyncio.Queue[Any] = asyncio.Queue()
+        self.asked_after: list[Any] = []
+        self.listener_gone = asyncio.Event()
+
+    def _answered(self) -> Any:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+    async def call(self, app: str, command: str, /, *args: Any, key: str = "", timeout_s: float = 10.0) -> Reply:
+        self.calls.append(("call", app, command, args, key, timeout_s))
+        return Reply(self._answered(), Receipt(TERM, 7, "heir", 2, 3))
+
+    async def query(self, app: str, query: str, /, *args: Any, read: str = "local", timeout_s: float = 10.0) -> object:
+        self.calls.append(("query", app, query, args, read, timeout_s))
+        return self._answered()
+
+    def status(self) -> Status:
+        fallbacks = [FallbackView("p2", "bert", "127.0.0.1:7401", True, 0, True, "in sync, mains")]
+        members = [MemberView("p1", "anna", "127.0.0.1:7400", "live", 0)]
+        return Status(
+            cluster="default",
+            id="p1",
+            name="anna",
+            address="127.0.0.1:7400",
+            http="127.0.0.1:7480",
+            role=self.role,
+            safety="survivor",
+            term=TERM,
+            server=self.server,
+            fallbacks=fallbacks,
+            members=members,
+            commit=self.commit,
+            applied=self.applied,
+            durability="heir",
+            reach=2,
+            since="2026-01-02T03:04:05Z",
+            version="0.1.0",
+            apps=["notes"],
+            problem="" if self.server else "counting retries",
+        )
+
+    def reigns(self) -> list[ReignView]:
+        return [ReignView(TERM, "anna", 1, "2026-01-02T03:04:05Z")]
+
+    async def hand_over(self, to: str | None = None, timeout_s: float = 10) -> str:
+        self.calls.append(("hand_over", to))
+        if isinstance(self.answer, CallError):
+            raise self.answer
+        return to or "bert"
+
+    async def leave(self, peer: str | None = None) -> None:
+        self.calls.append(("leave", peer))
+
+    async def events_after(self, position: tuple[int, int] | None) -> AsyncIterator[Any]:
+        self.asked_after.append(position)
+        try:
+            while (event := await self.events.get()) is not None:
+                if isinstance(event, Exception):
+                    raise event
+                yield event
+        finally:
+            self.listener_gone.set()
+
+
+class Web:
+    """A gateway with its fake, and a client of it."""
+
+    def __init__(self, peer: FakePeer, address: str, session: aiohttp.ClientSession) -> None:
+        self.peer = peer
+        self.address = address
+        self.session = session
+
+    async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
+        async with self.session.request(method, f"http://{self.address}{path}", **options) as answer:
+            body = await answer.read()
+            return answer.status, json.loads(body) if body else None
+
+    async def error(self, method: str, path: str, **options: Any) -> tuple[int, str, str]:
+        status, said = await self.ask(method, path, **options)
+        return status, said["error"]["code"], said["error"]["message"]
+
+
+@contextlib.asynccontextmanager
+async def serving() -> AsyncIterator[Web]:
+    peer = FakePeer()
+    gateway = HttpGateway(peer, "127.0.0.1:0")
+    address = await gateway.start()
+    async with aiohttp.ClientSession() as session:
+        try:
+            yield Web(peer, address, session)
+        finally:
+            await gateway.stop()
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[Web]:
+    async with serving() as web:
+        yield web
+
+
+async def test_a_command_is_called_with_its_arguments_in_order_and_answered_with_a_receipt(web: Web) -> None:
+    status, said = await web.ask(
+        "POST", "/apps/notes/put?timeout=2.5", json={"value": "v", "key": "k"}, headers={"Idempotency-Key": "once"}
+    )
+    assert status == 200
+    receipt = {"term": {"number": 3, "holder": "p1"}, "index": 7, "durability": "heir", "reach": 2, "members": 3}
+    assert said == {"result": "OK", "receipt": receipt}
+    assert web.peer.calls == [("call", "notes", "put", ("k", "v"), "once", 2.5)]
+
+
+async def test_a_default_left_out_in_the_middle_is_filled_in(web: Web) -> None:
+    await web.ask("POST", "/apps/notes/put", json={"key": "k", "value": "v", "tags": ["a"]})
+    assert web.peer.calls[0][3] == ("k", "v", 1, ["a"])
+
+
+async def test_bytes_travel_as_text_where_they_are_utf8_and_as_base64_where_not(web: Web) -> None:
+    web.peer.answer = [b"caf\xc3\xa9", b"\xff\x00", {"k": b"\xfe"}]
+    _, said = await web.ask("POST", "/apps/notes/put", json={"key": {"base64": "/wA="}, "value": "v"})
+    assert web.peer.calls[0][3] == (b"\xff\x00", "v")
+    assert said["result"] == ["café", {"base64": "/wA="}, {"k": {"base64": "/g=="}}]
+    status, code, message = await web.error("POST", "/apps/notes/put", json={"key": {"base64": "?"}, "value": ""})
+    assert (status, code) == (400, "bad_request")
+    assert "base64" in message
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"{", "JSON"),
+        (b'{"key": 1e}', "JSON"),
+        (b"\xff\xfe", "JSON"),
+        (b"[1]", "array"),
+        (b"null", "null"),
+        (b"[" * 100_000, "nested"),
+        (b'{"key": "k"}', "'value'"),
+        (b'{"key": "k", "value": "v", "colour": 1}', "'colour'"),
+    ],
+)
+async def test_a_wrong_body_is_400_naming_what_is_wrong(web: Web, body: bytes, named: str) -> None:
+    status, code, message = await web.error("POST", "/apps/notes/put", data=body)
+    assert (status, code) == (400, "bad_request")
+    assert named in message
+    assert web.peer.calls == []
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "301", "soon", ""])
+async def test_a_senseless_timeout_is_400(web: Web, timeout: str) -> None:
+    status, _, message = await web.error("POST", f"/apps/notes/put?timeout={timeout}", json={"key": "k", "value": ""})
+    assert status == 400
+    assert "timeout" in message
+
+
+@pytest.mark.parametrize("key", ["", "k" * 257])
+async def test_a_senseless_idempotency_key_is_400(web: Web, key: str) -> None:
+    headers = {"Idempotency-Key": key}
+    status, _, message = await web.error("POST", "/apps/notes/put", json={"key": "", "value": ""}, headers=headers)
+    assert (status, "Idempotency-Key" in message) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(Refused("taken", "name_taken"), 409), (NoServer("nobody serves"), 503), (UnknownOutcome("perhaps"), 504)],
+)
+async def test_errors_of_the_call_keep_code_message_and_status(web: Web, error: CallError, status: int) -> None:
+    web.peer.answer = error
+    answered = await web.error("POST", "/apps/notes/put", json={"key": "k", "value": "v"})
+    assert answered == (status, error.code, error.message)
+
+
+async def test_a_bug_is_500_without_its_details(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    web.peer.answer = ZeroDivisionError("secret")
+    status, code, message = await web.error("POST", "/apps/notes/put", json={"key": "k", "value": "v"})
+    assert (status, code) == (500, "failed")
+    assert "secret" not in message
+    assert "secret" in caplog.text
+
+
+async def test_unknown_names_are_404_saying_what_there_is(web: Web) -> None:
+    status, code, message = await web.error("POST", "/apps/chess/put", json={})
+    assert (status, code, "notes" in message) == (404, "not_found", True)
+    status, code, message = await web.error("POST", "/apps/notes/push", json={})
+    assert (status, code, "put" in message) == (404, "not_found", True)
+    assert (await web.error("POST", "/apps/notes/forget", json={}))[0] == 404
+    assert (await web.error("GET", "/nothing"))[0] == 404
+    assert (await web.error("GET", "/apps/notes/get/more"))[0] == 404
+
+
+async def test_the_wrong_method_is_405_naming_the_right_one(web: Web) -> None:
+    for method, path, right in [
+        ("GET", "/apps/notes/put", "POST"),
+        ("POST", "/apps/notes/get", "GET, HEAD"),
+        ("DELETE", "/apps/notes/put", "POST"),
+        ("POST", "/status", "GET, HEAD"),
+        ("GET", "/cluster/leave", "POST"),
+        ("POST", "/apps/notes", "GET, HEAD"),
+    ]:
+        async with web.session.request(method, f"http://{web.address}{path}") as answer:
+            assert (method, path, answer.status, answer.headers["Allow"]) == (method, path, 405, right)
+            assert (await answer.json())["error"]["code"] == "method_not_allowed"
+
+
+async def test_query_arguments_are_converted_by_their_types(web: Web) -> None:
+    web.peer.answer = None
+    answered = await web.ask("GET", "/apps/notes/get?key=5&exact=true&read=server&timeout=3")
+    assert answered == (200, {"result": None})
+    assert web.peer.calls == [("query", "notes", "get", ("5", 10, True), "server", 3.0)]
+
+
+async def test_a_query_takes_bytes_and_any_script(web: Web) -> None:
+    for text, value in [("%ff", b"\xff"), ("%D0%96+x", "Ж x"), ("%7B%22base64%22%3A%22%2Fw%3D%3D%22%7D", b"\xff")]:
+        async with web.session.get(aiohttp.client.URL(f"http://{web.address}/apps/notes/get?key={text}", encoded=True)):
+            pass
+        assert web.peer.calls[-1][3] == (value,)
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("", "key"),
+        ("key=k&limit=many", "limit"),
+        ("key=k&key=l", "2 times"),
+        ("key=k&size=1", "size"),
+        ("key=k&read=often", "linearizable"),
+        ("key=k&timeout=0", "timeout"),
+        ("&".join(["a=1"] * 65), "64"),
+    ],
+)
+async def test_a_wrong_query_is_400_naming_what_is_wrong(web: Web, query: str, named: str) -> None:
+    status, code, message = await web.error("GET", f"/apps/notes/get?{query}")
+    assert (status, code) == (400, "bad_request")
+    assert named in message
+
+
+async def test_a_parameter_called_like_the_gateways_own_is_the_applications(web: Web) -> None:
+    assert (await web.ask("GET", "/apps/notes/waits?timeout=5&read=x"))[0] == 200
+    assert web.peer.calls == [("query", "notes", "waits", (5, "x"), "local", 10.0)]
+
+
+async def test_a_body_over_the_limit_is_413_also_without_a_length(web: Web) -> None:
+    too_long = b'{"key":"' + b"k" * (1 << 20) + b'"}'
+    assert (await web.error("POST", "/apps/notes/put", data=io.BytesIO(too_long)))[:2] == (413, "too_large")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(too_long), 1 << 16):
+            yield too_long[start : start + (1 << 16)]
+
+    assert (await web.error("POST", "/apps/notes/put", data=chunks()))[:2] == (413, "too_large")
+    fits = json.dumps({"key": "k", "value": "v" * ((1 << 20) - 30)}).encode()
+    assert (await web.ask("POST", "/apps/notes/put", data=io.BytesIO(fits), expect100=True))[0] == 200
+
+
+async def test_a_compressed_body_is_refused_instead_of_unpacked(web: Web) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    status, _, message = await web.error("POST", "/apps/notes/put", data=b"\x1f\x8b", headers=headers)
+    assert (status, "compressed" in message) == (400, True)
+
+
+async def test_a_body_that_does_not_come_is_408(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_answers, "BODY_S", 0.05)
+    answer = await _raw(
+        web, b"POST /apps/notes/put HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{", close=False
+    )
+    assert b" 408 " in answer
+    assert b"body_too_slow" in answer
+
+
+async def _raw(web: Web, request: bytes, close: bool = True) -> bytes:
+    host, port = web.address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    answer = await reader.read(4096)
+    writer.close()
+    return answer
+
+
+async def test_status_is_what_the_peer_says(web: Web) -> None:
+    status, said = await web.ask("GET", "/status")
+    assert status == 200
+    assert said["server"] == {"id": "p1", "name": "anna", "address": "127.0.0.1:7400"}
+    assert said["fallbacks"][0]["reason"] == "in sync, mains"
+    assert said["term"] == {"number": 3, "holder": "p1"}
+
+
+async def test_leader_is_200_on_the_server_alone_and_says_who_serves(web: Web) -> None:
+    status, said = await web.ask("GET", "/leader")
+    assert (status, said["serving"]) == (200, True)
+    web.peer.role = "client"
+    status, said = await web.ask("GET", "/leader")
+    assert (status, said["serving"], said["server"]["name"]) == (503, False, "anna")
+
+
+async def test_ready_means_a_known_server_and_the_state_applied(web: Web) -> None:
+    assert await web.ask("GET", "/healthz") == (200, {"ok": True})
+    assert (await web.ask("GET", "/readyz"))[0] == 200
+    web.peer.commit = 5000
+    status, said = await web.ask("GET", "/readyz")
+    assert (status, said["lag"]) == (503, 4993)
+    web.peer.commit, web.peer.server = 7, None
+    assert await web.ask("GET", "/readyz") == (503, {"ready": False, "reason": "counting retries", "lag": 0})
+
+
+async def test_history_and_applications(web: Web) -> None:
+    _, said = await web.ask("GET", "/history")
+    assert said["reigns"][0]["name"] == "anna"
+    _, said = await web.ask("GET", "/apps")
+    (notes,) = said["apps"]
+    assert [c["name"] for c in notes["commands"]] == ["put"]
+    assert [q["name"] for q in notes["queries"]] == ["get", "waits"]
+    assert notes["commands"][0]["arguments"][2] == {"name": "times", "type": "int", "required": False, "default": "1"}
+    assert await web.ask("GET", "/apps/notes") == (200, notes)
+
+
+async def test_planned_moves(web: Web) -> None:
+    assert await web.ask("POST", "/cluster/handover", json={"to": "bert"}) == (200, {"server": "bert"})
+    assert await web.ask("POST", "/cluster/handover") == (200, {"server": "bert"})
+    assert await web.ask("POST", "/cluster/leave", json={"peer": "bert"}) == (200, {"left": "bert"})
+    assert await web.ask("POST", "/cluster/leave", json={}) == (200, {"left": "anna"})
+    moves = [("hand_over", "bert"), ("hand_over", None), ("leave", "bert"), ("leave", None)]
+    assert web.peer.calls == moves
+    for body in ({"to": 5}, {"to": ""}, {"peer": "bert"}):
+        assert (await web.error("POST", "/cluster/handover", json=body))[0] == 400
+    assert web.peer.calls == moves
+
+
+async def test_pages_of_other_sites_may_not_speak_to_the_peer(web: Web) -> None:
+    body = {"key": "k", "value": "v"}
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Host": "evil.example:7480"},
+        {"Host": "evil.example", "Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
+        assert (await web.error("POST", "/apps/notes/put", json=body, headers=headers))[:2] == (403, "forbidden")
+    assert web.peer.calls == []
+    for headers in (
+        {"Origin": f"http://{web.address}"},
+        {"Host": "localhost:1"},
+        {"Host": "[::1]:7480"},
+        {"Host": "n1"},
+    ):
+        assert (await web.ask("POST", "/apps/notes/put", json=body, headers=headers))[0] == 200
+
+
+async def test_the_page_runs_its_own_script_alone(web: Web) -> None:
+    async with web.session.get(f"http://{web.address}/") as answer:
+        page = await answer.text()
+        policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "'unsafe-inline'" not in policy
+    assert page.count("<script>") == 1
+    assert "http://" not in page.replace("location.origin.replace('http', 'ws')", "")
+
+
+def _event(index: int, to: tuple[str, ...] | None = None) -> Published:
+    return Published(index, 0, "notes", "noted", {"key": b"\xff"}, f"noted {index}", to)
+
+
+async def test_events_are_pushed_with_positions_and_without_those_for_certain_sessions(web: Web) -> None:
+    async with web.session.ws_connect(f"http://{web.address}/events?after=41.1") as socket:
+        for event in (_event(42), _event(43, to=("s1",)), _event(44)):
+            web.peer.events.put_nowait(event)
+        first, second = await socket.receive_json(timeout=5), await socket.receive_json(timeout=5)
+    assert web.peer.asked_after == [(41, 1)]
+    assert first == {
+        "type": "application",
+        "app": "notes",
+        "position": "42.0",
+        "event": "noted",
+        "fields": {"key": {"base64": "/w=="}},
+        "line": "noted 42",
+    }
+    assert second["position"] == "44.0"
+
+
+async def test_a_position_that_cannot_be_resumed_is_told_and_ends_the_socket(web: Web) -> None:
+    async with web.session.ws_connect(f"http://{web.address}/events") as socket:
+        web.peer.events.put_nowait(NotResumable("the fork is at 12"))
+        said = await socket.receive_json(timeout=5)
+        assert said == {"type": "error", "error": {"code": "failed", "message": "the fork is at 12"}}
+        assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+
+
+class NotResumable(CallError):
+    """As the peer would raise."""
+
+
+async def test_events_refuse_a_wrong_position_plain_http_and_strange_pages(web: Web) -> None:
+    assert (await web.error("GET", "/events?after=now"))[0] == 400
+    assert (await web.error("GET", "/events"))[0] == 400
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await web.session.ws_connect(f"http://{web.address}/events", headers={"Origin": "http://evil.example"})
+    assert refused.value.status == 403
+
+
+async def test_stopping_ends_listeners_at_once_and_frees_the_port() -> None:
+    async with serving() as web:
+        socket = await web.session.ws_connect(f"http://{web.address}/events")
+        closing = asyncio.create_task(socket.receive(timeout=5))
+    assert (await closing).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING)
+    again = HttpGateway(FakePeer(), web.address)
+    assert await again.start() == web.address
+    await again.stop()
+    await again.stop()
+
+
+async def test_a_listener_that_reads_nothing_is_disconnected(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_events, "SEND_S", 0.05)
+    host, port = web.address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    writer.write(
+        b"GET /events HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    writer.transport.pause_reading()
+    for index in range(400):
+        web.peer.events.put_nowait(Published(index, 0, "notes", "noted", {"text": "x" * 50_000}, "noted"))
+    await asyncio.wait_for(web.peer.listener_gone.wait(), 10)
+    assert web.peer.events.qsize() > 0, "all was sent: nothing has slowed this listener down"
+    writer.transport.abort()
+
+
+async def test_a_busy_address_is_an_error_that_names_it(web: Web) -> None:
+    with pytest.raises(AddressInUse, match=web.address):
+        await HttpGateway(FakePeer(), web.address).start()
+
+
+async def test_too_many_connections_are_told_so_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_connections, "CONNECTIONS_MAX", 20)
+    async with serving() as web:
+        assert (await web.ask("GET", "/healthz"))[0] == 200
+        idle = [await asyncio.open_connection(*web.address.split(":")) for _ in range(19)]
+        reader, writer = await asyncio.open_connection(*web.address.split(":"))
+        assert b" 503 " in await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        assert (await web.ask("GET", "/healthz"))[0] == 200
+        for _, idle_writer in idle:
+            idle_writer.close()
+
+
+async def test_idle_connections_do_not_disturb(web: Web) -> None:
+    idle = [await asyncio.open_connection(*web.address.split(":")) for _ in range(200)]
+    for _, writer in idle:
+        writer.write(b"GET /status HTT")
+    async with asyncio.timeout(5):
+        assert (await web.ask("POST", "/apps/notes/put", json={"key": "k", "value": "v"}))[0] == 200
+    for _, writer in idle:
+        writer.close()
+
+
+class StalledTransport:
+    """A transport whose reader takes nothing."""
+
+    def __init__(self) -> None:
+        self.waiting = 1000
+        self.aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    def get_extra_info(self, name: str) -> str:
+        return name
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+async def test_a_reader_that_takes_nothing_of_its_answer_is_disconnected() -> None:
+    async def never(request: Any) -> Any:
+        raise AssertionError
+
+    server = BoundedServer(never, 10)
+    transport: Any = StalledTransport()
+    handler = server()
+    server.connection_made(handler, transport)
+    assert server.disconnect_stalled(0.0) == 0
+    transport.waiting = 900
+    assert server.disconnect_stalled(19.0) == 0
+    assert server.disconnect_stalled(38.0) == 0, "it took something 19 s ago"
+    assert server.disconnect_stalled(39.5) == 1
+    assert transport.aborted

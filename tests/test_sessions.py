@@ -1,0 +1,262 @@
+"""Exactly once: one test for each rule of the session table, and a model that random commands are held against."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tanist.election import sessions as module
+from tanist.election.entries import Command, SessionOpened
+from tanist.election.sessions import ENDED_LIFE_NS, KEY_LIFE_NS, OpenSession, SessionsState, SessionTable
+
+
+def error(code: str, text: str) -> bytes:
+    return f"!{code}".encode()
+
+
+class Counting:
+    """Executes commands by counting them: an execution too many or too few shows in the replies."""
+
+    def __init__(self) -> None:
+        self.executed: list[tuple[str, int]] = []
+
+    def __call__(self, command: Command, session: OpenSession) -> bytes:
+        assert session.id == command.session
+        self.executed.append((command.session, command.sequence))
+        return f"{len(self.executed)}".encode()
+
+
+def command(sequence: int, body: str = "", *, session: str = "s", floor: int = 1, key: str = "", name: str = "do"):
+    return Command(session, sequence, floor, "app", name, msgspec.Raw(msgspec.msgpack.encode(body)), key)
+
+
+@pytest.fixture
+def execute() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def table() -> SessionTable:
+    table = SessionTable(error)
+    assert table.open(SessionOpened("s", "peer-1", "ada")) is not None
+    return table
+
+
+def test_commands_in_order_are_executed_once_each(table, execute):
+    assert [table.once(command(n), 0, execute) for n in (1, 2, 3)] == [b"1", b"2", b"3"]
+    assert execute.executed == [("s", 1), ("s", 2), ("s", 3)]
+
+
+def test_a_command_of_an_unknown_session_is_never_executed(table, execute):
+    assert table.once(command(1, session="other"), 0, execute) == b"!unknown_session"
+    table.close("s", 0)
+    assert table.once(command(1), 0, execute) == b"!unknown_session"
+    assert execute.executed == []
+
+
+def test_a_repeated_command_gets_its_first_reply_whatever_its_floor(table, execute):
+    for n in (1, 2, 3):
+        table.once(command(n, "b"), 0, execute)
+    assert table.once(command(2, "b", floor=2), 0, execute) == b"2"
+    assert len(execute.executed) == 3
+
+
+@pytest.mark.parametrize("other", [command(1, "other"), command(1, "b", name="undo")])
+def test_the_same_sequence_with_another_body_is_an_error(table, execute, other):
+    table.once(command(1, "b"), 0, execute)
+    assert table.once(other, 0, execute) == b"!sequence_reused"
+    assert table.once(command(1, "b"), 0, execute) == b"1"
+
+
+def test_a_gap_is_not_executed_and_expects_the_same_as_before(table, execute):
+    table.once(command(1), 0, execute)
+    assert table.once(command(3), 0, execute) == b"!out_of_order"
+    assert table.once(command(4, floor=3), 0, execute) == b"!out_of_order"
+    assert [table.once(command(n), 0, execute) for n in (2, 3)] == [b"2", b"3"]
+
+
+def test_a_floor_above_what_is_expected_is_jumped_to(table, execute):
+    table.once(command(1), 0, execute)
+    assert table.once(command(7, floor=7), 0, execute) == b"2"
+    assert table.once(command(5), 0, execute) == b"!forgotten"
+    assert table.once(command(8), 0, execute) == b"3"
+    assert execute.executed == [("s", 1), ("s", 7), ("s", 8)]
+
+
+def test_below_the_floor_replies_are_dropped_and_nothing_is_executed_again(table, execute):
+    for n in (1, 2, 3):
+        table.once(command(n), 0, execute)
+    table.once(command(4, floor=3), 0, execute)
+    assert table.once(command(2), 0, execute) == b"!forgotten"
+    assert table.once(command(3), 0, execute) == b"3"
+    assert len(table.get("s").replies) == 2
+    assert len(execute.executed) == 4
+
+
+@pytest.mark.parametrize("sequence", [0, -5])
+def test_sequences_before_the_first_are_never_executed(table, execute, sequence):
+    assert table.once(command(sequence, floor=sequence), 0, execute) == b"!forgotten"
+    assert execute.executed == []
+
+
+def test_a_session_that_never_raises_its_floor_is_stopped_not_forgotten(table, execute, monkeypatch):
+    monkeypatch.setattr(module, "WINDOW_MAX", 3)
+    for n in (1, 2, 3):
+        table.once(command(n), 0, execute)
+    assert table.once(command(4), 0, execute) == b"!overloaded"
+    assert table.once(command(1), 0, execute) == b"1"
+    assert table.once(command(4, floor=2), 0, execute) == b"4"
+
+
+def test_kept_replies_are_bounded_in_bytes_and_freed_by_the_floor(table, monkeypatch):
+    monkeypatch.setattr(module, "WINDOW_BYTES_MAX", 100)
+    for n in (1, 2):
+        table.once(command(n), 0, lambda *_: b"x" * 60)
+    assert table.once(command(3), 0, lambda *_: b"x") == b"!overloaded"
+    assert table.once(command(3, floor=3), 0, lambda *_: b"x") == b"x"
+    assert table.get("s").bytes_kept == 1
+
+
+def test_opening_twice_changes_nothing_but_the_peer(table, execute):
+    table.once(command(1), 0, execute)
+    assert table.open(SessionOpened("s", "peer-2", "eve")) is None
+    assert (table.get("s").peer, table.get("s").user) == ("peer-2", "ada")
+    assert table.once(command(1), 0, execute) == b"1"
+    assert table.of_peer("peer-2") == ["s"]
+    assert table.of_peer("peer-1") == []
+
+
+def test_a_late_copy_of_an_opening_does_not_bring_an_ended_session_back(table, execute):
+    table.once(command(1), 0, execute)
+    assert table.close("s", 5) is not None
+    assert table.close("s", 5) is None
+    assert table.open(SessionOpened("s", "peer-1")) is None
+    assert table.once(command(1), 0, execute) == b"!unknown_session"
+
+
+def test_ended_sessions_are_forgotten_by_log_time(table):
+    table.close("s", 5)
+    table.open(SessionOpened("t", "p"))
+    table.close("t", 5 + ENDED_LIFE_NS)
+    assert [name for name, _ in table.state().ended] == ["s", "t"]
+    table.open(SessionOpened("u", "p"))
+    table.close("u", 6 + ENDED_LIFE_NS)
+    assert [name for name, _ in table.state().ended] == ["t", "u"]
+
+
+def test_too_many_sessions_are_not_opened(table, monkeypatch):
+    monkeypatch.setattr(module, "SESSIONS_MAX", 2)
+    assert table.open(SessionOpened("t", "p")) is not None
+    assert table.open(SessionOpened("u", "p")) is None
+    assert len(table) == 2
+
+
+# Idempotency keys
+
+
+def test_a_key_gives_the_first_reply_across_sessions(table, execute):
+    table.open(SessionOpened("t", "peer-2"))
+    assert table.once(command(1, "b", key="k"), 0, execute) == b"1"
+    assert table.once(command(1, "b", key="k", session="t"), 0, execute) == b"1"
+    assert table.once(command(2, "b", key="k"), 0, execute) == b"1"
+    assert execute.executed == [("s", 1)]
+    # The sequences were used up: the sessions go on after them.
+    assert table.once(command(2, session="t"), 0, execute) == b"2"
+    assert table.once(command(3), 0, execute) == b"3"
+
+
+def test_a_key_with_another_body_is_an_error(table, execute):
+    table.once(command(1, "b", key="k"), 0, execute)
+    assert table.once(command(2, "c", key="k"), 0, execute) == b"!key_reused"
+    assert table.once(command(3, "b", key="k", name="undo"), 0, execute) == b"!key_reused"
+    assert len(execute.executed) == 1
+
+
+def test_a_key_lives_its_log_time_and_no_longer(table, execute):
+    table.once(command(1, "b", key="k"), 100, execute)
+    assert table.once(command(2, "b", key="k"), 100 + KEY_LIFE_NS, execute) == b"1"
+    assert table.once(command(3, "b", key="k"), 101 + KEY_LIFE_NS, execute) == b"2"
+
+
+def test_a_full_key_table_says_so_and_recovers(table, execute, monkeypatch):
+    monkeypatch.setattr(module, "KEYS_MAX", 2)
+    for n in (1, 2):
+        table.once(command(n, key=f"k{n}"), 0, execute)
+    assert table.once(command(3, key="k3"), 0, execute) == b"!overloaded"
+    assert table.once(command(4, key="k1"), 0, execute) == b"1"
+    assert table.once(command(5, key="k5"), 1 + KEY_LIFE_NS, execute) == b"3"
+
+
+def test_key_bytes_are_bounded(table, monkeypatch):
+    monkeypatch.setattr(module, "KEYS_BYTES_MAX", 50)
+    table.once(command(1, key="k" * 60), 0, lambda *_: b"x")
+    assert table.once(command(2, key="k2"), 0, lambda *_: b"x") == b"!overloaded"
+    assert table.once(command(3, key="k2"), 1 + KEY_LIFE_NS, lambda *_: b"y") == b"y"
+
+
+def test_a_key_that_is_too_long_is_refused(table, execute):
+    assert table.once(command(1, key="k" * 257), 0, execute) == b"!bad_request"
+    assert execute.executed == []
+
+
+# Snapshots
+
+
+def copy_of(table: SessionTable) -> SessionTable:
+    data = msgspec.msgpack.encode(table.state())
+    restored = SessionTable(error)
+    restored.restore(msgspec.msgpack.decode(data, type=SessionsState))
+    return restored
+
+
+def test_a_restored_table_goes_on_where_it_was(table, execute):
+    for n in (1, 2, 3):
+        table.once(command(n, "b", key=f"k{n}"), 7, execute)
+    table.once(command(4, floor=2), 7, execute)
+    table.open(SessionOpened("ended", "p"))
+    table.close("ended", 8)
+    restored = copy_of(table)
+    assert restored.state() == table.state()
+    assert restored.once(command(1), 9, execute) == b"!forgotten"
+    assert restored.once(command(3, "b"), 9, execute) == b"3"
+    assert restored.once(command(3, "c"), 9, execute) == b"!sequence_reused"
+    assert restored.once(command(5, "b", key="k1"), 9, execute) == b"1"
+    assert restored.open(SessionOpened("ended", "p")) is None
+    assert restored.get("s").user == "ada"
+    assert len(execute.executed) == 4
+
+
+def test_a_state_that_does_not_add_up_is_refused(table):
+    broken = SessionsState([module.SessionRecord("s", "p", "", 1, [1, 2], [b"x"])], [], [])
+    with pytest.raises(ValueError, match="zip"):
+        table.restore(broken)
+    assert table.get("s") is not None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("ab"),
+            st.integers(0, 6),
+            st.integers(0, 7),
+            st.sampled_from("xy"),
+            st.sampled_from(["", "k"]),
+        ),
+        max_size=60,
+    ),
+    st.integers(0, 60),
+)
+def test_random_commands_are_executed_in_order_and_at_most_once_also_across_a_restore(steps, restore_at):
+    table, execute = SessionTable(error), Counting()
+    for name in "ab":
+        table.open(SessionOpened(name, "p"))
+    for position, (session, sequence, floor, body, key) in enumerate(steps):
+        if position == restore_at:
+            table = copy_of(table)
+        sent = command(sequence, body, session=session, floor=floor, key=key)
+        first = table.once(sent, position, execute)
+        if first not in (b"!out_of_order", b"!forgotten", b"!sequence_reused"):
+            assert table.once(sent, position, execute) in (first, b"!forgotten")
+    for name in "ab":
+        mine = [sequence for session, sequence in execute.executed if session == name]
+        assert mine == sorted(set(mine))
