@@ -268,7 +268,7 @@ class Node:
     def _rebuild(self, last: int) -> None:
         """Entries that were applied are gone: the application begins anew from the snapshot, or from nothing."""
         at = self.snapshot.index if self.snapshot is not None and self.snapshot.index <= last else 0
-        self.out.rebuild = True
+        self.out.rebuild, self.out.common = True, last
         self.out.install = self.snapshot if at else None
         self.applied = at
 

@@ -241,6 +241,8 @@ class Ready:
     """Links to end after what was sent: peer id and reason."""
     rebuild: bool = False
     """Applied entries left the log: begin the application's state anew, from `install` or from nothing."""
+    common: int = 0
+    """With `rebuild`: up to this index what is applied anew is what was applied before."""
     install: SnapshotMeta | None = None
     """Replace the application's state by this snapshot, before `apply`."""
     apply: Apply | None = None

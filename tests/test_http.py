@@ -65,7 +65,7 @@ class FakePeer:
             raise self.answer
         return self.answer
 
-    async def call(self, app: str, command: str, /, *args: Any, key: str = "", timeout_s: float = 10.0) -> Reply:
+    async def call(self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0) -> Reply:
         self.calls.append(("call", app, command, args, key, timeout_s))
         return Reply(self._answered(), Receipt(TERM, 7, "heir", 2, 3))
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tanist.transport import resolver
 from tanist.transport.resolver import LOOKUPS_MAX, Resolver, SocketAddress
 
 
@@ -32,7 +31,7 @@ class SlowNames:
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> SlowNames:
     names = SlowNames()
-    monkeypatch.setattr(resolver.socket, "getaddrinfo", names.getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
     return names
 
 

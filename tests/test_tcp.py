@@ -12,12 +12,13 @@ import pytest
 from tanist.election.entries import Proposal
 from tanist.election.evidence import Evidence
 from tanist.election.messages import Goodbye, Propose, Support
-from tanist.transport import dialer
 from tanist.transport.address import parse_address
 from tanist.transport.codec import encode_message
+from tanist.transport.dialer import connect_first
 from tanist.transport.errors import ListenError
 from tanist.transport.frames import HEADER, FrameParser, encode_frame
 from tanist.transport.hello import HELLO, HELLO_ANSWER, REFUSAL, Code, Hello, decode_refusal, encode_hello
+from tanist.transport.resolver import SocketAddress
 from tanist.transport.settings import TransportSettings
 from tanist.transport.tcp import TcpTransport
 from tanist.transport.testing import WAIT_S, DialFailed, Down, RecordingHandler, Rejected, Up
@@ -396,10 +397,10 @@ async def test_a_connection_that_met_itself_counts_as_refused(monkeypatch: pytes
             super().__init__(family, kind)
             self.bind(("127.0.0.1", port))
 
-    monkeypatch.setattr(dialer.socket, "socket", FromThatPort)
-    address = dialer.SocketAddress(socket.AF_INET, ("127.0.0.1", port))
+    monkeypatch.setattr(socket, "socket", FromThatPort)
+    address = SocketAddress(socket.AF_INET, ("127.0.0.1", port))
     with pytest.raises(ConnectionRefusedError):
-        await dialer.connect_first(asyncio.get_running_loop(), [address])
+        await connect_first(asyncio.get_running_loop(), [address])
 
 
 def test_on_uvloop() -> None:

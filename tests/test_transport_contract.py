@@ -312,8 +312,9 @@ async def test_two_peers_that_dial_each_other_get_two_links(world: World) -> Non
     await b.listen()
     a.transport.dial(b.address, TIMEOUT_S)
     b.transport.dial(a.address, TIMEOUT_S)
+    await a.handler.until(lambda: len(a.handler.all(Up)) == 2)
+    await b.handler.until(lambda: len(b.handler.all(Up)) == 2)
     for peer, other in ((a, b), (b, a)):
-        await peer.handler.until(lambda peer=peer: len(peer.handler.all(Up)) == 2)
         assert {up.dialed for up in peer.handler.all(Up)} == {None, other.address}
 
 

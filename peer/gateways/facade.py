@@ -41,9 +41,9 @@ class GatewayPeer(Protocol):
         """The applications of this peer, by name."""
 
     async def call(
-        self, app: str, command: str, /, *args: Any, key: str = "", timeout_s: float = 10.0, **kwargs: Any
+        self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0, **kwargs: Any
     ) -> Reply:
-        """Have a command done; `key` makes a retry safe."""
+        """Have a command done; `idempotency_key` makes a retry safe."""
 
     async def query(
         self, app: str, query: str, /, *args: Any, read: str = "local", timeout_s: float = 10.0, **kwargs: Any

@@ -109,7 +109,7 @@ class Routes:
         arguments = in_order(operation, {n: from_json(v) for n, v in given.items()})
         timeout_s = timeout_from(parse_query(query))
         key = key_from(request.headers)
-        reply = await self._peer.call(app, name, *arguments, key=key, timeout_s=timeout_s)
+        reply = await self._peer.call(app, name, *arguments, idempotency_key=key, timeout_s=timeout_s)
         return json_answer({"result": to_json(reply.result), "receipt": reply.receipt})
 
     async def _query(self, app: str, name: str, query: str) -> web.Response:

@@ -1,0 +1,528 @@
+"""A running peer: everything put together, started in one order and ended in one order.
+
+async with Peer(config) as peer:
+    reply = await peer.call("kv", "set", "k", "v")
+"""
+
+import asyncio
+import contextlib
+import importlib.metadata
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Self
+
+import msgspec
+
+from tanist.config import PeerConfig
+from tanist.election.core import Core
+from tanist.election.entries import Proposal
+from tanist.election.events import Event, HandoverEnded, RoleChanged
+from tanist.election.history import Term
+from tanist.election.node import Self as Me
+from tanist.election.ready import (
+    Apply,
+    DiskFailed,
+    GoodbyeAsked,
+    Halt,
+    HandOverAsked,
+    LeaveAsked,
+    ReadAsked,
+    Submit,
+)
+from tanist.election.records import Stored
+from tanist.election.roles import Role
+from tanist.election.settings import PACES
+from tanist.peer import clock
+from tanist.peer.application.api import Application
+from tanist.peer.application.events import Published
+from tanist.peer.application.loading import load_application
+from tanist.peer.application.machine import Machine, Outcome
+from tanist.peer.application.specification import validate
+from tanist.peer.calls import Calls
+from tanist.peer.chores import Chores
+from tanist.peer.driver import Driver
+from tanist.peer.electionlog.human import HumanLog
+from tanist.peer.electionlog.peer_events import (
+    BindWarning,
+    CallsRetried,
+    ClientsWaited,
+    ConnectionRejected,
+    FeatureLater,
+    JournalRecovered,
+    PeerStarted,
+    PeerStopped,
+)
+from tanist.peer.electionlog.sentences import Names
+from tanist.peer.electionlog.writer import ElectionLog
+from tanist.peer.errors import CallError, NoServer, NotFound
+from tanist.peer.gateways.http import HttpGateway
+from tanist.peer.links import Links
+from tanist.peer.listening import advertised, free_port_from, is_loopback
+from tanist.peer.replica import ClusterEvent, Replica
+from tanist.peer.status import ReignView, Reply, Status
+from tanist.peer.statusview import make_status, problem, reigns
+from tanist.peer.storage.datadir import DataDirectory
+from tanist.peer.storage.errors import JournalFailed
+from tanist.peer.storage.journal import Journal
+from tanist.peer.storage.snapshots import SnapshotStore
+from tanist.transport.hello import Hello
+from tanist.transport.tcp import TcpTransport
+
+DRAIN_S = 3.0
+"""How long an ending peer waits for the answers to calls in flight."""
+ASK_AGAIN_S = 0.05
+"""After how long a read that no server answered is asked again, when the server did not change before."""
+EXIT_CODES = {"refused": 5, "no_server": 3}
+"""Exit status of a peer that cannot go on, by the reason's code; 1 for all others."""
+
+
+def version() -> str:
+    """The installed version of tanist."""
+    return importlib.metadata.version("tanist")
+
+
+class Peer:
+    """One peer of a cluster. `start` and `stop`, or `async with`."""
+
+    def __init__(
+        self, config: PeerConfig, *, human: bool = False, applications: Mapping[str, Application] | None = None
+    ) -> None:
+        """`human`: tell the election log on stderr too. `applications` beside those that `config.apps` names."""
+        self.config = config
+        self.address = ""
+        self.http_address = ""
+        self.on_promoted: list[Callable[[Term], None]] = []
+        self.on_demoted: list[Callable[[Term], None]] = []
+        self._human = human
+        self._applications = dict(applications or {})
+        self._directory: DataDirectory | None = None
+        self._log: ElectionLog | None = None
+        self._human_log: HumanLog | None = None
+        self._http: HttpGateway | None = None
+        self._transport: TcpTransport | None = None
+        self._journal: Journal | None = None
+        self._links = Links(self._rejected)
+        self._running = False
+        self._stopping = False
+        self._served: tuple[str, Term] | None = None
+        self._reads: dict[int, asyncio.Future[int]] = {}
+        self._next_read = 0
+        self._reign: Term | None = None
+
+    # Beginning
+
+    async def start(self) -> None:
+        """Open the data, listen, and seek a server. Raises what is wrong; then nothing is left open."""
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[int] = self._loop.create_future()
+        self._role_changed = asyncio.Event()
+        self._handover_ended: asyncio.Future[str] | None = None
+        try:
+            await self._start()
+        except BaseException as error:
+            await self._close(f"start failed: {error}", 1)
+            raise
+
+    async def _start(self) -> None:
+        config = self.config
+        for app in config.apps:
+            name, application = load_application(app.spec)
+            self._applications[name] = application
+        directory = self._directory = await asyncio.to_thread(self._open_directory)
+        self._log = ElectionLog(
+            directory.election_log,
+            cluster=config.cluster,
+            peer=directory.peer,
+            name=directory.identity.name,
+            incarnation=directory.incarnation,
+            mono_ns=clock.now_ns,
+        )
+        if self._human:
+            self._names = Names()
+            self._human_log = HumanLog(level=config.log.level, names=self._names)
+            self._log.listeners.append(self._human_log)
+        journal, recovery = await Journal.open(
+            directory.journal, directory.owner, on_persisted=self._persisted, on_failed=self._journal_failed
+        )
+        self._journal = journal
+        stored = Stored.replay(recovery.records)
+        store = await SnapshotStore.open(directory.snapshots)
+        replica = self._replica = Replica(self._applications, self._emit, self._outcomes, self._rebuilt)
+        if stored.snapshot is not None:
+            replica.machine.restore(await store.load(stored.snapshot))
+        await self._listen()
+        self._emit(
+            PeerStarted(
+                version(), str(config.safety), _pace_name(config), self.address, self.http_address, str(directory.path)
+            )
+        )
+        self._emit(JournalRecovered(len(recovery.records), recovery.torn_bytes))
+        self._warn()
+        me = Me(directory.peer, directory.identity.name, self.address, config.peers)
+        # Peers do not find each other on the network yet: a first peer that was told of nobody need not wait for it.
+        settings = msgspec.structs.replace(config.election(), discovery=False)
+        core = Core(me, settings, stored, random.Random(secrets.randbits(128)))
+        assert self._transport is not None
+        self._driver = Driver(
+            core,
+            replica,
+            journal,
+            store,
+            self._transport,
+            self._links,
+            directory.archives,
+            emit=self._emit,
+            on_fatal=self._fatal,
+            on_halt=self._halt,
+            after_turn=self._after_turn,
+            on_declined=lambda wait_ms: self._calls.send_again_after(wait_ms / 1000),
+            on_read=self._read_answered,
+        )
+        # The log object may be replaced (a log that is given up): always ask the present one.
+        self._calls = Calls(
+            directory.peer, self._submit, lambda i: core.node.log.term_at(i), self._waited, lambda: problem(core)
+        )
+        replica.machine.local_sessions = self._calls.local_sessions
+        self._chores = Chores(self._driver, replica, store, journal, config, self._emit)
+        self._running = True
+        self._driver.start()
+        self._chores.start()
+
+    def _open_directory(self) -> DataDirectory:
+        config = self.config
+        if config.given("name") or config.given("data"):
+            return DataDirectory.open(config.data_directory, config.cluster, config.name)
+        return DataDirectory.open_default(config.cluster, config.name)
+
+    async def _listen(self) -> None:
+        config = self.config
+        self._transport = TcpTransport(self._hello, self._links, config.transport, self._fatal)
+        transport = self._transport
+        if config.given("listen"):
+            bound = await transport.listen(config.listen)
+        else:
+            bound = await free_port_from(config.listen, transport.listen)
+        self.address = config.advertise or advertised(bound)
+        http = HttpGateway(self, config.http)
+        if config.given("http"):
+            self.http_address = await http.start()
+        else:
+
+            async def listen_http(address: str) -> str:
+                nonlocal http
+                http = HttpGateway(self, address)
+                return await http.start()
+
+            self.http_address = await free_port_from(config.http, listen_http)
+        self._http = http
+
+    def _hello(self) -> Hello:
+        assert self._directory is not None
+        config = self.config
+        return Hello(
+            cluster=config.cluster,
+            safety=str(config.safety),
+            id=self._directory.peer,
+            name=self._directory.identity.name,
+            incarnation=self._directory.incarnation,
+            address=self.address,
+            serve=config.election().serve.value != "never",
+            priority=config.priority,
+            apps=dict.fromkeys(self._applications, "1"),
+        )
+
+    def _warn(self) -> None:
+        """Say plainly what is open to whom, and what does not work yet."""
+        config = self.config
+        for address in (self.address, self.http_address):
+            if not is_loopback(address):
+                self._emit(BindWarning(address))
+        later = {
+            "--no-discovery": config.given("discovery"),
+            "--gateway": bool(config.gateways),
+            "--console": bool(config.console),
+            "--allow-drills": config.allow_drills,
+        }
+        for flag, given in later.items():
+            if given:
+                self._emit(FeatureLater(flag))
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # Asking
+
+    @property
+    def applications(self) -> Mapping[str, Application]:
+        """The applications of this peer, by name."""
+        return self._replica.applications if self._running else self._applications
+
+    @property
+    def machine(self) -> Machine:
+        """The replicated state at this peer."""
+        return self._replica.machine
+
+    @property
+    def core(self) -> Core:
+        """The election's state, to be looked at."""
+        return self._driver.core
+
+    async def call(
+        self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0, **kwargs: Any
+    ) -> Reply:
+        """Have a command done: its result, and the receipt that says how safely it is kept.
+
+        Works on every peer; rides through a failover. Raises `tanist.peer.errors.CallError`: all but
+        `UnknownOutcome` mean that it was certainly not done.
+        """
+        self._must_run()
+        arguments = validate(self._application(app), command, args or kwargs)
+        return await self._calls.call(app, command, arguments, idempotency_key, timeout_s)
+
+    def _application(self, name: str) -> Application:
+        application = self.applications.get(name)
+        if application is None:
+            known = ", ".join(self.applications) or "none"
+            raise NotFound(f"there is no application {name[:64]!r} at this peer; there are: {known}")
+        return application
+
+    async def query(
+        self, app: str, query: str, /, *args: Any, read: str = "local", timeout_s: float = 10.0, **kwargs: Any
+    ) -> object:
+        """Read: what this peer has (`local`), or what the server has, or linearizably. Plain values."""
+        self._must_run()
+        if read != "local":
+            await self._read_index(read == "linearizable", timeout_s)
+        elif not self._driver.core.ready_to_read:
+            raise NoServer(f"this peer has not seen a server since it started: {problem(self._driver.core)}")
+        return self.machine.query(app, query, args if args else kwargs)
+
+    async def _read_index(self, prove: bool, timeout_s: float) -> None:
+        """Wait until this peer has applied what was true at the server when this was asked."""
+        deadline = self._loop.time() + timeout_s
+        try:
+            async with asyncio.timeout_at(deadline):
+                while (index := await self._ask_index(prove)) < 0:
+                    self._role_changed.clear()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._role_changed.wait(), ASK_AGAIN_S)
+                await self._replica.wait_applied(index)
+        except TimeoutError:
+            why = problem(self._driver.core)
+            raise NoServer(f"no server said in time how far to read{': ' + why if why else ''}") from None
+
+    async def _ask_index(self, prove: bool) -> int:
+        self._next_read += 1
+        request = self._next_read
+        future: asyncio.Future[int] = self._loop.create_future()
+        self._reads[request] = future
+        self._driver.feed(ReadAsked(request, prove))
+        try:
+            return await future
+        finally:
+            self._reads.pop(request, None)
+
+    def status(self) -> Status:
+        """What this peer knows of the cluster."""
+        self._must_run()
+        return make_status(self._driver.core, self._replica, self.config.cluster, self.http_address, version())
+
+    def reigns(self) -> list[ReignView]:
+        """The reigns of the past, oldest first."""
+        return reigns(self._driver.core, self._replica)
+
+    def events_after(self, position: tuple[int, int] | None) -> AsyncIterator[Published | ClusterEvent]:
+        """Events behind a position (index, number), or from now on, for as long as it is iterated."""
+        return self._replica.events_after(position)
+
+    async def hand_over(self, to: str | None = None, timeout_s: float = 10.0) -> str:
+        """Hand the reign to a peer (name or id), or to the heir; gives the new server's name."""
+        self._must_run()
+        if self._driver.core.role is not Role.SERVER:
+            server = self.status().server
+            where = f"{server.name} at {server.address} does" if server else "nobody does at present"
+            raise CallError(f"this peer does not serve: {where}", "not_server")
+        outcome = await self._hand_over(to, timeout_s)
+        if outcome != "done":
+            raise CallError(f"not handed over: {outcome}", "handover_failed")
+        async with asyncio.timeout(timeout_s):
+            while self._driver.core.server is None:
+                self._role_changed.clear()
+                await self._role_changed.wait()
+        server = self.status().server
+        return server.name if server else ""
+
+    async def _hand_over(self, to: str | None, timeout_s: float) -> str:
+        future = self._handover_ended = self._loop.create_future()
+        self._driver.feed(HandOverAsked(to))
+        try:
+            return await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            return f"no end within {timeout_s:g} s"
+        finally:
+            self._handover_ended = None
+
+    async def leave(self, peer: str | None = None) -> None:
+        """Take a peer (name or id; by default this one) out of the roster."""
+        self._must_run()
+        roster = self._driver.core.node.log.roster
+        member = roster.get(peer or self._driver.core.node.me.id) or roster.named(peer or "")
+        if member is None:
+            raise CallError(f"no member is called {peer!r}", "not_found")
+        self._driver.feed(LeaveAsked(member.id))
+
+    def _must_run(self) -> None:
+        if not self._running:
+            raise NoServer("this peer is not running")
+
+    # What the driver tells
+
+    def _rejected(self, source: str, code: str, text: str) -> None:
+        self._emit(ConnectionRejected(source, code, text, 0))
+
+    def _emit(self, event: Event) -> None:
+        assert self._log is not None
+        self._log.emit(event)
+        if isinstance(event, RoleChanged):
+            self._role_changed.set()
+        elif isinstance(event, HandoverEnded):
+            waiting = self._handover_ended
+            if waiting is not None and not waiting.done():
+                waiting.set_result(event.outcome)
+        if event.level != "debug" and self._running:
+            fields = {name: getattr(event, name) for name in event.__struct_fields__}
+            self._replica.cluster_event(type(event).kind(), fields, event.line.format(**fields))
+
+    def _submit(self, proposals: tuple[Proposal, ...]) -> None:
+        self._driver.feed(Submit(proposals))
+
+    def _outcomes(self, outcomes: list[Outcome], committed: Apply) -> None:
+        self._calls.answered(outcomes, committed)
+
+    def _rebuilt(self) -> None:
+        self._calls.send_all()
+
+    def _persisted(self, persist_id: int) -> None:
+        self._driver.persisted(persist_id)
+
+    def _after_turn(self) -> None:
+        """Notice what changed in a turn: another server means that calls go there now."""
+        core = self._driver.core
+        served = (core.server, core.term) if core.server is not None else None
+        if served != self._served:
+            self._served = served
+            self._role_changed.set()
+            again = self._calls.server_changed(served is not None)
+            if again:
+                self._emit(CallsRetried(again, "another server"))
+            self._tell_reign(core)
+        self._chores.after_turn()
+
+    def _tell_reign(self, core: Core) -> None:
+        """Run what should run only on the server, with the term as fencing token."""
+        reign = core.term if core.role is Role.SERVER else None
+        if reign == self._reign:
+            return
+        was, self._reign = self._reign, reign
+        if was is not None:
+            for demoted in self.on_demoted:
+                demoted(was)
+        if reign is not None:
+            for promoted in self.on_promoted:
+                promoted(reign)
+
+    def _waited(self, calls: int, longest_s: float) -> None:
+        self._emit(ClientsWaited(calls, longest_s * 1000, "", str(self._driver.core.term)))
+
+    def _read_answered(self, request: int, index: int) -> None:
+        future = self._reads.get(request)
+        if future is not None and not future.done():
+            future.set_result(index)
+
+    # Ending
+
+    def _journal_failed(self, error: JournalFailed) -> None:
+        """The disk does not take what must be on it: give up the reign, tell everyone, and end."""
+        self._driver.feed(DiskFailed(str(error)))
+        self._end_with(1, str(error))
+
+    def _halt(self, halt: Halt) -> None:
+        self._end_with(EXIT_CODES.get(halt.code, 1), halt.text)
+
+    def _fatal(self, error: BaseException) -> None:
+        """Something failed that must not: better no peer than half of one."""
+        self._loop.call_exception_handler({"message": "tanist: this peer ends", "exception": error})
+        self._end_with(1, f"{type(error).__name__}: {error}")
+
+    def _end_with(self, code: int, why: str) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._closing_task = self._loop.create_task(self._end_soon(code, why))
+
+    async def _end_soon(self, code: int, why: str) -> None:
+        if self._running:
+            self._driver.feed(GoodbyeAsked(why))
+        await asyncio.sleep(0)
+        await self._close(why, code)
+        if not self._ended.done():
+            self._ended.set_result(code)
+
+    async def wait_stopped(self) -> int:
+        """Wait until this peer ends by itself; gives the exit status."""
+        return await asyncio.shield(self._ended)
+
+    async def stop(self, *, hand_over: bool = True) -> None:
+        """End in order: take no more, hand the reign over, answer what is in flight, say goodbye, free the port."""
+        if self._stopping:
+            await asyncio.shield(self._ended)
+            return
+        self._stopping = True
+        if self._running:
+            core = self._driver.core
+            if hand_over and core.role is Role.SERVER:
+                await self._hand_over(None, 2 * core.node.times.round / 1e9)
+            await self._calls.drained(DRAIN_S)
+            self._calls.refuse_new()
+            if core.server is not None:
+                self._calls.closing(self.machine.sessions.of_peer(core.node.me.id))
+            self._driver.feed(GoodbyeAsked("it was told to end"))
+            await asyncio.sleep(0)
+        await self._close("it was told to end", 0)
+        if not self._ended.done():
+            self._ended.set_result(0)
+
+    async def _close(self, reason: str, code: int) -> None:
+        """Free everything, in the reverse order of its making."""
+        self._running = False
+        if self._http is not None:
+            await self._http.stop()
+        if hasattr(self, "_chores"):
+            self._chores.stop()
+        if hasattr(self, "_calls"):
+            self._calls.close()
+        if hasattr(self, "_replica"):
+            self._replica.close()
+        if hasattr(self, "_driver"):
+            await asyncio.sleep(0)
+            self._driver.stop()
+        if self._transport is not None:
+            await self._transport.close()
+        if self._journal is not None:
+            with contextlib.suppress(JournalFailed):
+                await self._journal.close()
+        if self._log is not None:
+            self._log.emit(PeerStopped(reason, code))
+            if self._human_log is not None:
+                await asyncio.to_thread(self._human_log.close)
+            self._log.close()
+        if self._directory is not None:
+            self._directory.close()
+
+
+def _pace_name(config: PeerConfig) -> str:
+    return next((name for name, pace in PACES.items() if pace == config.pace), "custom")

@@ -1,0 +1,164 @@
+"""The application's state at this peer: applies what is committed, answers own callers, and hands events out."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from tanist.election.events import Event
+from tanist.election.history import Term
+from tanist.election.ready import Apply
+from tanist.peer.application.api import Application
+from tanist.peer.application.events import Published
+from tanist.peer.application.machine import Machine, Outcome
+from tanist.peer.electionlog.peer_events import ApplicationFault
+from tanist.peer.errors import BadRequest
+
+EVENTS_KEPT = 10_000
+"""Events kept for listeners that come back: some minutes of a busy chat."""
+EVENTS_BEHIND_MAX = 2_000
+"""Events that one listener may be behind before it is dropped: it can come back and resume."""
+
+
+class ClusterEvent(msgspec.Struct, frozen=True):
+    """Something that happened to the cluster, as this peer saw it; `index` is what it had applied."""
+
+    index: int
+    number: int
+    event: str
+    fields: Mapping[str, Any]
+    line: str
+
+
+class Replica:
+    """The machine with its listeners. `on_outcomes` gets the answers to this peer's own calls."""
+
+    def __init__(
+        self,
+        applications: Mapping[str, Application],
+        emit: Callable[[Event], None],
+        on_outcomes: Callable[[list[Outcome], Apply], None],
+        on_rebuilt: Callable[[], None],
+    ) -> None:
+        self.machine = Machine(applications)
+        self.applications = applications
+        self._emit = emit
+        self._on_outcomes = on_outcomes
+        self._on_rebuilt = on_rebuilt
+        self._events: deque[Published | ClusterEvent] = deque(maxlen=EVENTS_KEPT)
+        self._listeners: set[asyncio.Queue[Published | ClusterEvent | None]] = set()
+        self._cluster_number = 0
+        self._silent_to = 0
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self.machine.on_event = self._published
+        self.durability = "alone"
+        self.reach = 1
+        self.members = 1
+
+    @property
+    def applied(self) -> int:
+        """The last index applied."""
+        return self.machine.applied
+
+    def apply(self, committed: Apply) -> None:
+        """Apply committed entries."""
+        machine = self.machine
+        self.durability, self.reach, self.members = committed.durability, committed.reach, committed.members
+        outcomes = machine.apply(committed.first, committed.entries)
+        if machine.failures:
+            for failure in machine.take_failures():
+                self._emit(ApplicationFault(failure.app, failure.operation, failure.error))
+        if outcomes:
+            self._on_outcomes(outcomes, committed)
+        if self._waiting:
+            self._wake(machine.applied)
+
+    def begin_anew(self, snapshot: bytes | None, common: int) -> None:
+        """Start from a snapshot or from nothing: entries that had been applied are not in the log any more.
+
+        Up to index `common` the log is as it was: listeners have heard of that already.
+        """
+        fresh = {name: type(app)() for name, app in self.applications.items()}
+        local = self.machine.local_sessions
+        self._silent_to = common
+        line = f"this peer's log changed after {common}: what was heard of later entries may not hold"
+        self.cluster_event("history_superseded", {"fork": common}, line)
+        machine = Machine(fresh)
+        if snapshot is not None:
+            machine.restore(snapshot)
+        machine.local_sessions = local
+        machine.on_event = self._published
+        self.machine = machine
+        self.applications = fresh
+        self._on_rebuilt()
+
+    async def wait_applied(self, index: int) -> None:
+        """Return once the entry at an index is applied."""
+        if self.machine.applied >= index:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((index, future))
+        await future
+
+    def _wake(self, applied: int) -> None:
+        still = []
+        for index, future in self._waiting:
+            if index > applied:
+                still.append((index, future))
+            elif not future.done():
+                future.set_result(None)
+        self._waiting = still
+
+    # Events
+
+    def _published(self, event: Published) -> None:
+        if event.index > self._silent_to:
+            self._hand_out(event)
+
+    def cluster_event(self, kind: str, fields: Mapping[str, Any], line: str) -> None:
+        """Tell listeners something about the cluster."""
+        self._cluster_number += 1
+        self._hand_out(ClusterEvent(self.machine.applied, 1_000_000 + self._cluster_number, kind, fields, line))
+
+    def _hand_out(self, event: Published | ClusterEvent) -> None:
+        self._events.append(event)
+        for queue in list(self._listeners):
+            if queue.qsize() >= EVENTS_BEHIND_MAX:
+                self._listeners.discard(queue)
+                queue.put_nowait(None)
+            else:
+                queue.put_nowait(event)
+
+    async def events_after(self, position: tuple[int, int] | None) -> AsyncIterator[Published | ClusterEvent]:
+        """Events behind a position (index, number), or from now on; ends when the listener is too slow."""
+        queue: asyncio.Queue[Published | ClusterEvent | None] = asyncio.Queue()
+        backlog: list[Published | ClusterEvent] = []
+        if position is not None:
+            if position[0] > self.machine.applied:
+                text = f"nothing is known behind {position[0]}: this peer has applied {self.machine.applied}"
+                raise BadRequest(text, "position_unknown")
+            backlog = [e for e in self._events if (e.index, e.number) > position]
+        self._listeners.add(queue)
+        try:
+            for event in backlog:
+                yield event
+            while (event_or_end := await queue.get()) is not None:
+                yield event_or_end
+        finally:
+            self._listeners.discard(queue)
+
+    def close(self) -> None:
+        """End all listeners and whoever waits."""
+        for queue in self._listeners:
+            queue.put_nowait(None)
+        for _, future in self._waiting:
+            future.cancel()
+
+    def began(self, term: Term) -> int | None:
+        """When a reign began, in nanoseconds of log time, if it is remembered."""
+        for reign in reversed(self.machine.reigns):
+            if reign.term == term:
+                return reign.time_ns
+        return None

@@ -1,0 +1,119 @@
+"""Puts `Status` together: what this peer knows of its cluster, in plain words."""
+
+from datetime import UTC, datetime
+
+from tanist.election.core import Core
+from tanist.election.founding import Founding
+from tanist.election.history import NO_TERM
+from tanist.election.reign import Reign
+from tanist.election.roles import Role
+from tanist.election.seeking import Seeking
+from tanist.election.settings import Safety
+from tanist.peer.replica import Replica
+from tanist.peer.status import FallbackView, MemberView, ReignView, ServerView, Status, TermView
+
+
+def time_text(time_ns: int) -> str:
+    """RFC 3339 UTC with milliseconds."""
+    moment = datetime.fromtimestamp(time_ns / 1e9, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def make_status(core: Core, replica: Replica, cluster: str, http_address: str, version: str) -> Status:
+    """What this peer says of itself."""
+    node = core.node
+    term = core.term
+    began = replica.began(term) if term != NO_TERM else None
+    return Status(
+        cluster=cluster,
+        id=node.me.id,
+        name=node.me.name,
+        address=node.me.address,
+        http=http_address,
+        role=str(core.role),
+        safety=str(node.settings.safety),
+        term=TermView(term.number, term.holder),
+        server=_server(core),
+        fallbacks=[
+            FallbackView(e.id, e.name, e.address, e.in_sync, e.lag, e.counts, e.reason) for e in node.fallbacks.entries
+        ],
+        members=[_member(core, m.id) for m in node.log.roster.members],
+        commit=node.commit,
+        applied=replica.applied,
+        durability=str(node.durability),
+        reach=node.reach,
+        since=time_text(began) if began is not None else "",
+        version=version,
+        apps=sorted(replica.applications),
+        problem=problem(core),
+    )
+
+
+def _server(core: Core) -> ServerView | None:
+    node = core.node
+    if core.server is None:
+        return None
+    if core.server == node.me.id:
+        return ServerView(node.me.id, node.me.name, node.me.address)
+    member = node.log.roster.get(core.server)
+    remote = node.links.get(core.server)
+    name = remote.name if remote else member.name if member else core.server
+    return ServerView(core.server, name, node.address_of(core.server) or "")
+
+
+def _member(core: Core, peer: str) -> MemberView:
+    node = core.node
+    member = node.log.roster.get(peer)
+    assert member is not None
+    lag = -1
+    live = peer == node.me.id or peer == core.server
+    behaviour = core.behaviour
+    if isinstance(behaviour, Reign):
+        client = behaviour.replication.clients.get(peer)
+        if client is not None:
+            live = node.now < client.heard_at + node.times.timeout
+            lag = max(0, node.log.last - client.match)
+    elif (place := node.fallbacks.place(peer)) is not None and core.role is Role.CLIENT:
+        live = True
+        lag = node.fallbacks.entries[place].lag
+    if peer == core.server:
+        lag = 0
+    elif peer == node.me.id and core.role is Role.CLIENT:
+        lag = max(0, node.log.last - node.commit) if lag < 0 else lag
+    state = "live" if live else "absent"
+    return MemberView(peer, member.name, member.address, state if member.voter else "learner", lag)
+
+
+def problem(core: Core) -> str:
+    """Why nobody serves, in a sentence; empty while somebody does."""
+    node = core.node
+    if node.disk_failed:
+        return f"the disk failed: {node.disk_failed}"
+    if core.server is not None:
+        return ""
+    behaviour = core.behaviour
+    voters = [m for m in node.log.roster.members if m.voter]
+    if isinstance(behaviour, Seeking) and isinstance(behaviour.founding, Founding) and not behaviour.founding.opened:
+        expect = node.settings.expect
+        if not expect:
+            return "no cluster found yet to join, and expect is 0: this peer founds none"
+        here = 1 + len(node.links)
+        return f"the cluster is not founded yet: {here} of {expect} expected peers are here, and all must agree"
+    if node.settings.safety is Safety.QUORUM and voters:
+        here = sum(1 for m in voters if m.id == node.me.id or m.id in node.links)
+        needed = len(voters) // 2 + 1
+        if here < needed:
+            away = ", ".join(m.name for m in voters if m.id != node.me.id and m.id not in node.links)
+            return f"no majority: {here} of {len(voters)} voters are here, {needed} are needed (away: {away})"
+    return "no server yet: an election is under way"
+
+
+def reigns(core: Core, replica: Replica) -> list[ReignView]:
+    """The reigns of the past that are remembered, oldest first."""
+    names = {m.id: m.name for m in core.node.log.roster.members}
+    views = []
+    for reign in replica.machine.reigns:
+        number, holder = reign.term.number, reign.term.holder
+        name = names.get(holder, holder)
+        views.append(ReignView(TermView(number, holder), name, reign.index, time_text(reign.time_ns)))
+    return views
