@@ -51,6 +51,8 @@ class Chores:
         self._absent_since: dict[str, float] = {}
         snapshot = driver.core.node.snapshot
         self._snapshot_at = snapshot.index if snapshot else 0
+        self._snapshot_bytes = snapshot.bytes if snapshot else 0
+        self._bytes_at = 0
 
     def start(self) -> None:
         """Begin."""
@@ -66,12 +68,18 @@ class Chores:
 
     def after_turn(self) -> None:
         """See what the last turn made due."""
-        if self._replica.applied - self._snapshot_at >= self._config.snapshot.every and self._snapshot is None:
+        if self._snapshot_due():
             self._snapshot = self._loop.create_task(self._take_snapshot())
             self._snapshot.add_done_callback(self._took_snapshot)
         self._arm_timers()
 
     # Snapshots
+
+    def _snapshot_due(self) -> bool:
+        """After so many entries, and as many bytes as the last one had: so large states do not cost all the time."""
+        if self._snapshot is not None or self._replica.applied - self._snapshot_at < self._config.snapshot.every:
+            return False
+        return self._replica.bytes_applied - self._bytes_at >= self._snapshot_bytes
 
     async def _take_snapshot(self) -> None:
         machine, log = self._replica.machine, self._driver.core.node.log
@@ -79,7 +87,7 @@ class Chores:
         term = log.term_at(index)
         if term is None:
             return
-        begun = clock.now_ns()
+        begun, bytes_at = clock.now_ns(), self._replica.bytes_applied
         data = machine.snapshot()
         meta = await self._store.save(
             index=index,
@@ -89,7 +97,7 @@ class Chores:
             roster=log.roster_at(index),
             data=data,
         )
-        self._snapshot_at = index
+        self._snapshot_at, self._snapshot_bytes, self._bytes_at = index, meta.bytes, bytes_at
         self._emit(SnapshotWritten(index, meta.bytes, (clock.now_ns() - begun) / 1e6))
         self._driver.feed(SnapshotTaken(meta))
 

@@ -18,7 +18,7 @@ from tanist.config import PeerConfig
 from tanist.election.core import Core
 from tanist.election.entries import Proposal
 from tanist.election.events import Event, HandoverEnded, RoleChanged
-from tanist.election.history import Term
+from tanist.election.history import NO_TERM, Term
 from tanist.election.node import Self as Me
 from tanist.election.ready import (
     Apply,
@@ -27,7 +27,6 @@ from tanist.election.ready import (
     Halt,
     HandOverAsked,
     LeaveAsked,
-    ReadAsked,
     Submit,
 )
 from tanist.election.records import Stored
@@ -59,6 +58,7 @@ from tanist.peer.errors import CallError, NoServer, NotFound
 from tanist.peer.gateways.http import HttpGateway
 from tanist.peer.links import Links
 from tanist.peer.listening import advertised, free_port_from, is_loopback
+from tanist.peer.reads import Reads
 from tanist.peer.replica import ClusterEvent, Replica
 from tanist.peer.status import ReignView, Reply, Status
 from tanist.peer.statusview import make_status, problem, reigns
@@ -71,8 +71,6 @@ from tanist.transport.tcp import TcpTransport
 
 DRAIN_S = 3.0
 """How long an ending peer waits for the answers to calls in flight."""
-ASK_AGAIN_S = 0.05
-"""After how long a read that no server answered is asked again, when the server did not change before."""
 EXIT_CODES = {"refused": 5, "no_server": 3}
 """Exit status of a peer that cannot go on, by the reason's code; 1 for all others."""
 
@@ -106,8 +104,7 @@ class Peer:
         self._running = False
         self._stopping = False
         self._served: tuple[str, Term] | None = None
-        self._reads: dict[int, asyncio.Future[int]] = {}
-        self._next_read = 0
+        self._term_before = NO_TERM
         self._reign: Term | None = None
 
     # Beginning
@@ -177,12 +174,13 @@ class Peer:
             on_halt=self._halt,
             after_turn=self._after_turn,
             on_declined=lambda wait_ms: self._calls.send_again_after(wait_ms / 1000),
-            on_read=self._read_answered,
+            on_read=lambda request, index: self._reads.answered(request, index),
         )
         # The log object may be replaced (a log that is given up): always ask the present one.
         self._calls = Calls(
             directory.peer, self._submit, lambda i: core.node.log.term_at(i), self._waited, lambda: problem(core)
         )
+        self._reads = Reads(self._driver.feed, replica, self._role_changed, lambda: problem(core))
         replica.machine.local_sessions = self._calls.local_sessions
         self._chores = Chores(self._driver, replica, store, journal, config, self._emit)
         self._running = True
@@ -297,35 +295,10 @@ class Peer:
         """Read: what this peer has (`local`), or what the server has, or linearizably. Plain values."""
         self._must_run()
         if read != "local":
-            await self._read_index(read == "linearizable", timeout_s)
+            await self._reads.catch_up(read == "linearizable", timeout_s)
         elif not self._driver.core.ready_to_read:
             raise NoServer(f"this peer has not seen a server since it started: {problem(self._driver.core)}")
         return self.machine.query(app, query, args if args else kwargs)
-
-    async def _read_index(self, prove: bool, timeout_s: float) -> None:
-        """Wait until this peer has applied what was true at the server when this was asked."""
-        deadline = self._loop.time() + timeout_s
-        try:
-            async with asyncio.timeout_at(deadline):
-                while (index := await self._ask_index(prove)) < 0:
-                    self._role_changed.clear()
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._role_changed.wait(), ASK_AGAIN_S)
-                await self._replica.wait_applied(index)
-        except TimeoutError:
-            why = problem(self._driver.core)
-            raise NoServer(f"no server said in time how far to read{': ' + why if why else ''}") from None
-
-    async def _ask_index(self, prove: bool) -> int:
-        self._next_read += 1
-        request = self._next_read
-        future: asyncio.Future[int] = self._loop.create_future()
-        self._reads[request] = future
-        self._driver.feed(ReadAsked(request, prove))
-        try:
-            return await future
-        finally:
-            self._reads.pop(request, None)
 
     def status(self) -> Status:
         """What this peer knows of the cluster."""
@@ -415,6 +388,8 @@ class Peer:
         core = self._driver.core
         served = (core.server, core.term) if core.server is not None else None
         if served != self._served:
+            if self._served is not None:
+                self._term_before = self._served[1]
             self._served = served
             self._role_changed.set()
             again = self._calls.server_changed(served is not None)
@@ -437,12 +412,7 @@ class Peer:
                 promoted(reign)
 
     def _waited(self, calls: int, longest_s: float) -> None:
-        self._emit(ClientsWaited(calls, longest_s * 1000, "", str(self._driver.core.term)))
-
-    def _read_answered(self, request: int, index: int) -> None:
-        future = self._reads.get(request)
-        if future is not None and not future.done():
-            future.set_result(index)
+        self._emit(ClientsWaited(calls, longest_s * 1000, str(self._term_before), str(self._driver.core.term)))
 
     # Ending
 

@@ -53,6 +53,8 @@ class Replica:
         self._silent_to = 0
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self.machine.on_event = self._published
+        self.bytes_applied = 0
+        """Bytes of all bodies applied since this peer started."""
         self.durability = "alone"
         self.reach = 1
         self.members = 1
@@ -67,6 +69,7 @@ class Replica:
         machine = self.machine
         self.durability, self.reach, self.members = committed.durability, committed.reach, committed.members
         outcomes = machine.apply(committed.first, committed.entries)
+        self.bytes_applied += sum([len(entry.body) for entry in committed.entries])
         if machine.failures:
             for failure in machine.take_failures():
                 self._emit(ApplicationFault(failure.app, failure.operation, failure.error))
