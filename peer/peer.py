@@ -285,7 +285,7 @@ class Peer:
     def _application(self, name: str) -> Application:
         application = self.applications.get(name)
         if application is None:
-            known = ", ".join(self.applications) or "none"
+            known = ", ".join(sorted(self.applications)) or "none"
             raise NotFound(f"there is no application {name[:64]!r} at this peer; there are: {known}")
         return application
 
