@@ -189,6 +189,7 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
             takes=f"list of names, or mapping from name to settings, at most {APPS_MAX}",
             parse=specs.apps,
             flag="app",
+            default="the built-in ones",
         ),
     ] = ()
     gateways: Annotated[

@@ -35,7 +35,7 @@ from tanist.election.settings import PACES
 from tanist.peer import clock
 from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
-from tanist.peer.application.loading import load_application
+from tanist.peer.application.loading import BUILT_IN, load_application
 from tanist.peer.application.machine import Machine, Outcome
 from tanist.peer.application.specification import validate
 from tanist.peer.calls import Calls
@@ -123,8 +123,12 @@ class Peer:
 
     async def _start(self) -> None:
         config = self.config
-        for app in config.apps:
-            name, application = load_application(app.spec)
+        specs = [app.spec for app in config.apps]
+        if not specs and not self._applications:
+            # A first cluster has something to play with.
+            specs = list(BUILT_IN)
+        for spec in specs:
+            name, application = load_application(spec)
             self._applications[name] = application
         directory = self._directory = await asyncio.to_thread(self._open_directory)
         self._log = ElectionLog(
