@@ -73,8 +73,11 @@ def up(*, config: Config = None, flags: PeerFlags | None = None) -> int:
 @app.command(group=RUNNING, sort_key=2)
 def demo(
     *,
-    peers: Annotated[int, Parameter("--peers", env_var="TANIST_PEERS", help="How many peers, at least 2.")] = 3,
+    peers: Annotated[int, Parameter("--peers", env_var="TANIST_PEERS", help="How many peers, 2 to 7.")] = 3,
     pace: Annotated[str, Parameter("--pace", env_var="TANIST_PACE", help="classic, lan or fast.")] = "lan",
+    safety: Annotated[
+        str, Parameter("--safety", env_var="TANIST_SAFETY", help="survivor, or quorum (3 peers or more).")
+    ] = "survivor",
     once: Annotated[
         bool,
         Parameter(
@@ -86,10 +89,15 @@ def demo(
         ),
     ] = False,
 ) -> int:
-    """Peers on this machine, and a server killed while they work."""
+    """Peers on this machine, clients that write, and a server that is killed while they do.
+
+    The server is killed twice, the dead come back, and one hands over; then it is checked that
+    nothing was lost. With --once that is all, within 30 seconds; else the peers stay up to be
+    looked at, and the story is played again on Enter. Nothing is left behind.
+    """
     from tanist.peer.cli.demo import run as play
 
-    return play(peers, pace, once)
+    return play(peers, pace, once, safety)
 
 
 @app.command(group=ASKING, sort_key=1)

@@ -1,0 +1,126 @@
+"""Write the parts of these pages that are made from the code: `python docs/generate.py`.
+
+Each part stands between `<!-- generated: NAME -->` and `<!-- end -->`; tests/test_docs.py finds stale ones.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import get_args, get_origin, get_type_hints
+
+import msgspec
+
+from tanist.election.entries import Command, Entry, Kind, Proposal
+from tanist.election.fallbacks import Fallback, FallbackList
+from tanist.election.history import History, Reign, Term
+from tanist.election.messages import MESSAGES, SnapshotMeta
+from tanist.election.records import RECORDS
+from tanist.election.roles import TRANSITIONS, Role
+from tanist.election.roster import Member, Roster
+from tanist.transport.hello import Code, Hello, Refusal
+
+DOCS = Path(__file__).parent
+PARTS = (Term, Reign, History, Fallback, FallbackList, Member, Roster, Entry, Command, Proposal, SnapshotMeta)
+"""What stands inside messages and records."""
+
+
+def roles() -> str:
+    """The diagram of the roles, from the one table of their transitions."""
+    causes: dict[tuple[Role, Role], list[str]] = {}
+    for (role, cause), following in TRANSITIONS.items():
+        causes.setdefault((role, following), []).append(str(cause))
+    arrows = [f"    {a.name} --> {b.name}: {'<br>'.join(why)}" for (a, b), why in causes.items()]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> SEEKING: start", *arrows, "```"])
+
+
+def messages() -> str:
+    """Every message by its frame type."""
+    return _table("frame type", "message", MESSAGES)
+
+
+def records() -> str:
+    """Every record of the journal by its type."""
+    return _table("record type", "record", RECORDS)
+
+
+def parts() -> str:
+    """The structs inside messages and records."""
+    rows = [f"| `{cls.__name__}` | {_fields(cls)} | {_summary(cls)} |" for cls in PARTS]
+    return "\n".join(["| struct | fields, in order | |", "| --- | --- | --- |", *rows])
+
+
+def hello() -> str:
+    """What a hello and a refusal carry."""
+    rows = [f"| `{cls.__name__}` | {_fields(cls)} | {_summary(cls)} |" for cls in (Hello, Refusal)]
+    return "\n".join(["| value | fields, in order | |", "| --- | --- | --- |", *rows])
+
+
+def refusals() -> str:
+    """The codes of a refusal."""
+    return ", ".join(f"`{code}`" for code in Code)
+
+
+def kinds() -> str:
+    """The kinds of entries."""
+    return ", ".join(f"{kind.value} {kind.name.lower()}" for kind in Kind)
+
+
+GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "explanation/failover.md": {"roles": roles},
+    "reference/wire.md": {
+        "hello": hello,
+        "refusals": refusals,
+        "messages": messages,
+        "parts": parts,
+        "kinds": kinds,
+    },
+    "reference/journal.md": {"records": records},
+}
+"""Page, name of the part, and what makes it."""
+
+
+def renewed(page: str, text: str) -> str:
+    """The text of a page with its generated parts as the code has them now. Raises ValueError for a lost marker."""
+    for name, make in GENERATED[page].items():
+        part = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if len(part.findall(text)) != 1:
+            raise ValueError(f"{page} must have the part {name!r} between its markers, once")
+        made = make()
+        text = part.sub(lambda found, made=made: f"{found[1]}{made}\n{found[2]}", text)  # type: ignore[misc]
+    return text
+
+
+def _table(number: str, name: str, classes: Mapping[int, type[msgspec.Struct]]) -> str:
+    rows = [f"| {code} | `{cls.__name__}` | {_fields(cls)} | {_summary(cls)} |" for code, cls in classes.items()]
+    return "\n".join([f"| {number} | {name} | fields, in order | |", "| --- | --- | --- | --- |", *rows])
+
+
+def _fields(cls: type) -> str:
+    names = cls._fields if hasattr(cls, "_fields") else [field.name for field in msgspec.structs.fields(cls)]
+    hints = get_type_hints(cls)
+    return ", ".join(f"`{name}` {_type_text(hints[name])}" for name in names)
+
+
+def _type_text(hint: object) -> str:
+    if hint is ...:
+        return "..."
+    arguments = get_args(hint)
+    if not arguments:
+        return getattr(hint, "__name__", str(hint))
+    origin = get_origin(hint)
+    inner = [_type_text(argument) for argument in arguments]
+    if origin is tuple and inner[-1] == "...":
+        return f"list of {inner[0]}"
+    return f"{getattr(origin, '__name__', origin)}[{', '.join(inner)}]"
+
+
+def _summary(cls: type) -> str:
+    text = " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for name in GENERATED:
+        path = DOCS / name
+        path.write_text(renewed(name, path.read_text(encoding="utf-8")), encoding="utf-8")
