@@ -1,0 +1,1 @@
+"""Tests with real processes, over real sockets, disks and signals."""
