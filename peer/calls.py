@@ -55,15 +55,18 @@ class Calls:
         submit: Callable[[tuple[Proposal, ...]], None],
         term_at: Callable[[int], Term | None],
         on_waited: Callable[[int, float], None],
-        problem: Callable[[], str],
+        nobody: Callable[[str, str], NoServer],
     ) -> None:
-        """`submit` hands proposals to the core; `on_waited(calls, longest_s)` hears what a change of server cost."""
+        """`submit` hands proposals to the core; `on_waited(calls, longest_s)` hears what a change of server cost.
+
+        `nobody(what, ending)` makes the error of a call that no server took.
+        """
         self._loop = asyncio.get_running_loop()
         self._peer = peer
         self._submit = submit
         self._term_at = term_at
         self._on_waited = on_waited
-        self._problem = problem
+        self._nobody = nobody
         self._pending: dict[int, Call] = {}
         self._next = FIRST_SEQUENCE
         self._unsent: list[int] = []
@@ -236,8 +239,7 @@ class Calls:
             text = "no answer in time: done, or not, or yet to be done; repeat with the same idempotency key"
             self._fail(call, UnknownOutcome(text))
         else:
-            why = self._problem()
-            self._fail(call, NoServer(f"nobody served in time{': ' + why if why else ''}; certainly not done"))
+            self._fail(call, self._nobody("nobody served in time", "; certainly not done"))
 
     def _fail(self, call: Call, error: CallError) -> None:
         if call.timer is not None:

@@ -14,6 +14,7 @@ from tanist.election.events import Event
 from tanist.election.messages import Message, SnapshotChunk
 from tanist.election.ready import (
     Apply,
+    Archive,
     Halt,
     Input,
     Persisted,
@@ -28,7 +29,6 @@ from tanist.peer import clock
 from tanist.peer.electionlog.peer_events import ArchiveWritten, LoopStalled
 from tanist.peer.links import Links
 from tanist.peer.replica import Replica
-from tanist.peer.storage.archive import write_archive
 from tanist.peer.storage.errors import SnapshotDamaged, StorageError
 from tanist.peer.storage.journal import Journal
 from tanist.peer.storage.snapshots import SnapshotStore
@@ -54,7 +54,7 @@ class Driver:
         store: SnapshotStore,
         transport: Transport,
         links: Links,
-        archives: Path,
+        archive: Callable[[Archive], Path],
         *,
         emit: Callable[[Event], None],
         on_fatal: Callable[[BaseException], None],
@@ -69,7 +69,7 @@ class Driver:
         self._transport = transport
         self._replica = replica
         self._store = store
-        self._archives = archives
+        self._archive = archive
         self._emit = emit
         self._on_fatal = on_fatal
         self._on_halt = on_halt
@@ -159,8 +159,7 @@ class Driver:
     def _carry_out(self, ready: Ready) -> None:
         """Carry out one `Ready`, from top to bottom."""
         for archive in ready.archive:
-            path = write_archive(self._archives, archive, time_ns=clock.wall_ns())
-            self._emit(ArchiveWritten(str(path)))
+            self._emit(ArchiveWritten(str(self._archive(archive))))
         for event in ready.events:
             self._emit(event)
         if ready.persist:

@@ -56,6 +56,12 @@ class NoServer(CallError):
     status = 503
 
 
+class NoMajority(NoServer):
+    """Quorum mode: too few voters are here for anybody to serve. Certainly not done."""
+
+    code = "no_majority"
+
+
 class Overloaded(CallError):
     """Too many calls wait at this peer. Certainly not done."""
 
@@ -79,6 +85,16 @@ class ApplicationFailed(CallError):
 
 BY_CODE: dict[str, type[CallError]] = {
     cls.code: cls
-    for cls in (BadRequest, NotFound, KeyReused, TooLarge, NoServer, Overloaded, UnknownOutcome, ApplicationFailed)
+    for cls in (
+        BadRequest,
+        NotFound,
+        KeyReused,
+        TooLarge,
+        NoServer,
+        NoMajority,
+        Overloaded,
+        UnknownOutcome,
+        ApplicationFailed,
+    )
 }
 """Reserved codes: whatever else a reply names is an application's own, a `Refused`."""

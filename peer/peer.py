@@ -10,6 +10,7 @@ import importlib.metadata
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -22,6 +23,7 @@ from tanist.election.history import NO_TERM, Term
 from tanist.election.node import Self as Me
 from tanist.election.ready import (
     Apply,
+    Archive,
     DiskFailed,
     GoodbyeAsked,
     Halt,
@@ -31,7 +33,6 @@ from tanist.election.ready import (
 )
 from tanist.election.records import Stored
 from tanist.election.roles import Role
-from tanist.election.settings import PACES
 from tanist.peer import clock
 from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
@@ -52,16 +53,18 @@ from tanist.peer.electionlog.peer_events import (
     PeerStarted,
     PeerStopped,
 )
-from tanist.peer.electionlog.sentences import Names
+from tanist.peer.electionlog.sentences import Names, told
 from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.errors import CallError, NoServer, NotFound
 from tanist.peer.gateways.http import HttpGateway
 from tanist.peer.links import Links
 from tanist.peer.listening import advertised, free_port_from, is_loopback
+from tanist.peer.opening import flags_for_later, hello_of, open_directory, pace_name
 from tanist.peer.reads import Reads
 from tanist.peer.replica import ClusterEvent, Replica
 from tanist.peer.status import ReignView, Reply, Status
-from tanist.peer.statusview import make_status, problem, reigns
+from tanist.peer.statusview import make_status, nobody, reigns
+from tanist.peer.storage.archive import write_archive
 from tanist.peer.storage.datadir import DataDirectory
 from tanist.peer.storage.errors import JournalFailed
 from tanist.peer.storage.journal import Journal
@@ -130,7 +133,7 @@ class Peer:
         for spec in specs:
             name, application = load_application(spec)
             self._applications[name] = application
-        directory = self._directory = await asyncio.to_thread(self._open_directory)
+        directory = self._directory = await asyncio.to_thread(open_directory, config)
         self._log = ElectionLog(
             directory.election_log,
             cluster=config.cluster,
@@ -139,8 +142,9 @@ class Peer:
             incarnation=directory.incarnation,
             mono_ns=clock.now_ns,
         )
+        self._names = Names()
+        self._log.listeners.append(self._names.learn)
         if self._human:
-            self._names = Names()
             self._human_log = HumanLog(level=config.log.level, names=self._names)
             self._log.listeners.append(self._human_log)
         journal, recovery = await Journal.open(
@@ -151,11 +155,11 @@ class Peer:
         store = await SnapshotStore.open(directory.snapshots)
         replica = self._replica = Replica(self._applications, self._emit, self._outcomes, self._rebuilt)
         if stored.snapshot is not None:
-            replica.machine.restore(await store.load(stored.snapshot))
+            replica.begin_with(await store.load(stored.snapshot))
         await self._listen()
         self._emit(
             PeerStarted(
-                version(), str(config.safety), _pace_name(config), self.address, self.http_address, str(directory.path)
+                version(), str(config.safety), pace_name(config), self.address, self.http_address, str(directory.path)
             )
         )
         self._emit(JournalRecovered(len(recovery.records), recovery.torn_bytes))
@@ -172,7 +176,7 @@ class Peer:
             store,
             self._transport,
             self._links,
-            directory.archives,
+            self._archive,
             emit=self._emit,
             on_fatal=self._fatal,
             on_halt=self._halt,
@@ -182,20 +186,18 @@ class Peer:
         )
         # The log object may be replaced (a log that is given up): always ask the present one.
         self._calls = Calls(
-            directory.peer, self._submit, lambda i: core.node.log.term_at(i), self._waited, lambda: problem(core)
+            directory.peer,
+            self._submit,
+            lambda i: core.node.log.term_at(i),
+            self._waited,
+            lambda what, ending: nobody(core, what, ending),
         )
-        self._reads = Reads(self._driver.feed, replica, self._role_changed, lambda: problem(core))
+        self._reads = Reads(self._driver.feed, replica, self._role_changed, lambda what: nobody(core, what))
         replica.machine.local_sessions = self._calls.local_sessions
         self._chores = Chores(self._driver, replica, store, journal, config, self._emit)
         self._running = True
         self._driver.start()
         self._chores.start()
-
-    def _open_directory(self) -> DataDirectory:
-        config = self.config
-        if config.given("name") or config.given("data"):
-            return DataDirectory.open(config.data_directory, config.cluster, config.name)
-        return DataDirectory.open_default(config.cluster, config.name)
 
     async def _listen(self) -> None:
         config = self.config
@@ -219,36 +221,22 @@ class Peer:
             self.http_address = await free_port_from(config.http, listen_http)
         self._http = http
 
+    def _archive(self, archive: Archive) -> Path:
+        assert self._directory is not None
+        me = self._directory
+        return write_archive(me.archives, archive, time_ns=clock.wall_ns(), cluster=self.config.cluster, peer=me.peer)
+
     def _hello(self) -> Hello:
         assert self._directory is not None
-        config = self.config
-        return Hello(
-            cluster=config.cluster,
-            safety=str(config.safety),
-            id=self._directory.peer,
-            name=self._directory.identity.name,
-            incarnation=self._directory.incarnation,
-            address=self.address,
-            serve=config.election().serve.value != "never",
-            priority=config.priority,
-            apps=dict.fromkeys(self._applications, "1"),
-        )
+        return hello_of(self.config, self._directory, self.address, self._applications)
 
     def _warn(self) -> None:
         """Say plainly what is open to whom, and what does not work yet."""
-        config = self.config
         for address in (self.address, self.http_address):
             if not is_loopback(address):
                 self._emit(BindWarning(address))
-        later = {
-            "--no-discovery": config.given("discovery"),
-            "--gateway": bool(config.gateways),
-            "--console": bool(config.console),
-            "--allow-drills": config.allow_drills,
-        }
-        for flag, given in later.items():
-            if given:
-                self._emit(FeatureLater(flag))
+        for flag in flags_for_later(self.config):
+            self._emit(FeatureLater(flag))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -301,7 +289,7 @@ class Peer:
         if read != "local":
             await self._reads.catch_up(read == "linearizable", timeout_s)
         elif not self._driver.core.ready_to_read:
-            raise NoServer(f"this peer has not seen a server since it started: {problem(self._driver.core)}")
+            raise nobody(self._driver.core, "this peer has not seen a server since it started")
         return self.machine.query(app, query, args if args else kwargs)
 
     def status(self) -> Status:
@@ -373,7 +361,7 @@ class Peer:
                 waiting.set_result(event.outcome)
         if event.level != "debug" and self._running:
             fields = {name: getattr(event, name) for name in event.__struct_fields__}
-            self._replica.cluster_event(type(event).kind(), fields, event.line.format(**fields))
+            self._replica.cluster_event(type(event).kind(), fields, told(event, fields, self._names))
 
     def _submit(self, proposals: tuple[Proposal, ...]) -> None:
         self._driver.feed(Submit(proposals))
@@ -496,7 +484,3 @@ class Peer:
             self._log.close()
         if self._directory is not None:
             self._directory.close()
-
-
-def _pace_name(config: PeerConfig) -> str:
-    return next((name for name, pace in PACES.items() if pace == config.pace), "custom")

@@ -18,13 +18,17 @@ class Reads:
     """The reads of one peer that wait for an answer from the server."""
 
     def __init__(
-        self, feed: Callable[[ReadAsked], None], replica: Replica, changed: asyncio.Event, problem: Callable[[], str]
+        self,
+        feed: Callable[[ReadAsked], None],
+        replica: Replica,
+        changed: asyncio.Event,
+        nobody: Callable[[str], NoServer],
     ) -> None:
-        """`changed` is set when another server is there; `problem` says why there is none."""
+        """`changed` is set when another server is there; `nobody(what)` makes the error when there is none."""
         self._feed = feed
         self._replica = replica
         self._changed = changed
-        self._problem = problem
+        self._nobody = nobody
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._next = 0
 
@@ -43,8 +47,7 @@ class Reads:
                         await asyncio.wait_for(self._changed.wait(), ASK_AGAIN_S)
                 await self._replica.wait_applied(index)
         except TimeoutError:
-            why = self._problem()
-            raise NoServer(f"no server said in time how far to read{': ' + why if why else ''}") from None
+            raise self._nobody("no server said in time how far to read") from None
 
     async def _ask(self, prove: bool) -> int:
         self._next += 1

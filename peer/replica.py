@@ -51,6 +51,8 @@ class Replica:
         self._listeners: set[asyncio.Queue[Published | ClusterEvent | None]] = set()
         self._cluster_number = 0
         self._silent_to = 0
+        self._heard_from = 0
+        """Events of entries up to here are not kept: they are in the snapshot that this peer began with."""
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self.machine.on_event = self._published
         self.bytes_applied = 0
@@ -78,6 +80,11 @@ class Replica:
         if self._waiting:
             self._wake(machine.applied)
 
+    def begin_with(self, snapshot: bytes) -> None:
+        """Start from this peer's own snapshot, at its start."""
+        self.machine.restore(snapshot)
+        self._heard_from = self.machine.applied
+
     def begin_anew(self, snapshot: bytes | None, common: int) -> None:
         """Start from a snapshot or from nothing: entries that had been applied are not in the log any more.
 
@@ -91,6 +98,8 @@ class Replica:
         machine = Machine(fresh)
         if snapshot is not None:
             machine.restore(snapshot)
+            if machine.applied > common:
+                self._heard_from = machine.applied
         machine.local_sessions = local
         machine.on_event = self._published
         self.machine = machine
@@ -142,6 +151,11 @@ class Replica:
             if position[0] > self.machine.applied:
                 text = f"nothing is known behind {position[0]}: this peer has applied {self.machine.applied}"
                 raise BadRequest(text, "position_unknown")
+            forgotten = len(self._events) == EVENTS_KEPT and (self._events[0].index, self._events[0].number) > position
+            if forgotten or position[0] < self._heard_from:
+                first = self._events[0].index if self._events else self.machine.applied
+                text = f"events behind {position[0]} are not kept here any more, only those from {first} on"
+                raise BadRequest(text, "position_forgotten")
             backlog = [e for e in self._events if (e.index, e.number) > position]
         self._listeners.add(queue)
         try:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from tanist.election.commit import majority
 from tanist.election.core import Core
 from tanist.election.founding import Founding
 from tanist.election.history import NO_TERM
@@ -9,6 +10,7 @@ from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.seeking import Seeking
 from tanist.election.settings import Safety
+from tanist.peer.errors import NoMajority, NoServer
 from tanist.peer.replica import Replica
 from tanist.peer.status import FallbackView, MemberView, ReignView, ServerView, Status, TermView
 
@@ -66,7 +68,8 @@ def _member(core: Core, peer: str) -> MemberView:
     member = node.log.roster.get(peer)
     assert member is not None
     lag = -1
-    live = peer == node.me.id or peer == core.server
+    # While nobody serves, nobody hears from all: a member that this peer is linked to is there.
+    live = peer in (node.me.id, core.server) or (core.server is None and peer in node.links)
     behaviour = core.behaviour
     if isinstance(behaviour, Reign):
         client = behaviour.replication.clients.get(peer)
@@ -92,20 +95,36 @@ def problem(core: Core) -> str:
     if core.server is not None:
         return ""
     behaviour = core.behaviour
-    voters = [m for m in node.log.roster.members if m.voter]
     if isinstance(behaviour, Seeking) and isinstance(behaviour.founding, Founding) and not behaviour.founding.opened:
         expect = node.settings.expect
         if not expect:
             return "no cluster found yet to join, and expect is 0: this peer founds none"
         here = 1 + len(node.links)
         return f"the cluster is not founded yet: {here} of {expect} expected peers are here, and all must agree"
-    if node.settings.safety is Safety.QUORUM and voters:
-        here = sum(1 for m in voters if m.id == node.me.id or m.id in node.links)
-        needed = len(voters) // 2 + 1
-        if here < needed:
-            away = ", ".join(m.name for m in voters if m.id != node.me.id and m.id not in node.links)
-            return f"no majority: {here} of {len(voters)} voters are here, {needed} are needed (away: {away})"
+    if missing := majority_missing(core):
+        return missing
     return "no server yet: an election is under way"
+
+
+def majority_missing(core: Core) -> str:
+    """Quorum mode: why no majority can come together, in a sentence; empty when one can."""
+    node = core.node
+    voters = [m for m in node.log.roster.members if m.voter]
+    if node.settings.safety is not Safety.QUORUM or not voters or core.server is not None:
+        return ""
+    here = sum(1 for m in voters if m.id == node.me.id or m.id in node.links)
+    needed = majority(len(voters))
+    if here >= needed:
+        return ""
+    away = ", ".join(m.name for m in voters if m.id != node.me.id and m.id not in node.links)
+    return f"no majority: {here} of {len(voters)} voters are here, {needed} are needed (away: {away})"
+
+
+def nobody(core: Core, what: str, ending: str = "") -> NoServer:
+    """The error of something that needed a server: what did not happen, and why nobody serves."""
+    why = problem(core)
+    text = f"{what}{': ' + why if why else ''}{ending}"
+    return NoMajority(text) if majority_missing(core) else NoServer(text)
 
 
 def reigns(core: Core, replica: Replica) -> list[ReignView]:

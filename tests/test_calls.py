@@ -31,7 +31,7 @@ class Rig:
             self.submitted.extend,
             lambda _: Term(1, "s"),
             lambda calls, longest: self.waited.append((calls, longest)),
-            lambda: "two of three are away",
+            lambda what, ending: NoServer(f"{what}: two of three are away{ending}"),
         )
 
     def call(self, timeout_s: float = LONG_S) -> "asyncio.Future[Reply]":

@@ -12,7 +12,7 @@ from tanist.election.history import Term
 from tanist.election.roles import Role
 from tanist.peer import Application, Context, Peer, Refused, command, query
 from tanist.peer.application.events import Published
-from tanist.peer.errors import BadRequest, CallError, KeyReused, NoServer, NotFound, UnknownOutcome
+from tanist.peer.errors import BadRequest, CallError, KeyReused, NoMajority, NoServer, NotFound, UnknownOutcome
 from tanist.peer.storage.errors import DataLocked
 from tanist.transport.errors import ListenError
 
@@ -83,6 +83,7 @@ async def cluster(directory: Path, names: str = "a b c") -> AsyncIterator[list[P
             peers.append(peer)
         size = len(peers)
         await until(lambda: all(len(p.status().members) == size and p.status().server is not None for p in peers))
+        await until(lambda: any(entry.counts for p in peers for entry in p.status().fallbacks))
         yield peers
     finally:
         for peer in reversed(peers):
@@ -286,7 +287,7 @@ async def test_without_a_majority_an_answer_is_unknown_and_then_none_is_begun(tm
     with pytest.raises((UnknownOutcome, NoServer)):
         await server.call("notes", "add", "second", timeout_s=0.2)
     await until(lambda: server.core.role is Role.SEEKING)
-    with pytest.raises(NoServer, match="no majority: 1 of 3 voters are here, 2 are needed"):
+    with pytest.raises(NoMajority, match="no majority: 1 of 3 voters are here, 2 are needed"):
         await server.call("notes", "add", "third", timeout_s=0.1)
     await server.stop()
 

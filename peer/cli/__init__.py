@@ -12,10 +12,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["up"]:
         # A stop during the imports below is a clean stop: this peer has done nothing yet.
         _end_cleanly_until_running()
-    from tanist.peer.cli.verbs import run
+    from tanist.peer.cli.quick import quick
 
     try:
-        status = run(arguments)
+        status = quick(arguments)
+        if status is None:
+            from tanist.peer.cli.verbs import run
+
+            status = run(arguments)
         sys.stdout.flush()
         return status
     except BrokenPipeError:

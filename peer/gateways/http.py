@@ -13,6 +13,7 @@ from aiohttp import web
 from tanist.peer.errors import CallError
 from tanist.peer.gateways.facade import GatewayPeer
 from tanist.peer.gateways.http_answers import error_answer
+from tanist.peer.gateways.http_connection import Connection
 from tanist.peer.gateways.http_connections import BoundedServer, connections_max
 from tanist.peer.gateways.http_events import EventSockets
 from tanist.peer.gateways.http_guard import Guard
@@ -75,6 +76,8 @@ class HttpGateway:
         await asyncio.wait({self._sweeper})
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if isinstance(connection := request.protocol, Connection):
+            connection.begun(request)
         try:
             self._guard.check(request.headers)
             return await self._routes.answer(request)

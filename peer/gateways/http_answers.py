@@ -1,27 +1,33 @@
-"""What an HTTP request comes with and what it is answered with: bodies, parameters, JSON answers, errors."""
+"""What an HTTP request is answered with: JSON with a status, errors with a code.
 
-import asyncio
-import math
-from collections.abc import Mapping, Sequence
+An answer that is complete when it begins needs none of the ways in which aiohttp can send one: head and body
+are put together and leave in one write. Measured with trivial handlers, that halves the cost of a request.
+"""
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
 
 import msgspec
-from aiohttp import web
-from multidict import CIMultiDict
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
 
-from tanist.peer.errors import BadRequest, CallError, TooLarge
+from tanist.peer.errors import CallError
 
-BODY_BYTES_MAX = 1 << 20
-"""Bytes of a request's body: one command is one entry of the log, which may have no more."""
-BODY_S = 30.0
-"""Seconds for a body to arrive: a mebibyte over a slow line, but not for ever."""
-TIMEOUT_DEFAULT_S = 10.0
-"""Seconds a call may take when `?timeout=` does not say."""
-TIMEOUT_MAX_S = 300.0
-"""The longest `?timeout=`: who waits longer had better ask again with the same key."""
-KEY_CHARACTERS_MAX = 256
-"""Characters of an Idempotency-Key: every peer keeps it for ten minutes."""
+HEADERS = "Content-Type: application/json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+"""With every JSON answer: what a peer says is true for the moment, and is never a page."""
+CLOSE = b"Connection: close\r\n"
+KEEP = b"Connection: keep-alive\r\n"
 
-JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+STATUS_BY_CODE = {
+    "not_found": 404,
+    "not_server": 409,
+    "handover_failed": 409,
+    "position_unknown": 409,
+}
+"""Status of errors that have a code of their own and the class of any other."""
+
+_encode = msgspec.json.Encoder().encode
 
 
 class MethodNotAllowed(CallError):
@@ -35,83 +41,69 @@ class MethodNotAllowed(CallError):
         self.allow = allow
 
 
-class BodyTooSlow(CallError):
-    """The body did not arrive in time. Nothing was done."""
+class JsonAnswer(web.StreamResponse):
+    """An answer whose `body` is known; `extra` are further header lines, each with its line end."""
 
-    code = "body_too_slow"
-    status = 408
+    def __init__(self, body: bytes, status: int = 200, extra: bytes = b"") -> None:
+        super().__init__(status=status)
+        self.content = body
+        self._extra = extra
+        self._answered: web.BaseRequest | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """aiohttp asks for the head here; it leaves with the body."""
+        self._answered = request
+        if not request.keep_alive or self.keep_alive is False:
+            self.force_close()
+            self._extra += CLOSE
+        else:
+            self._keep_alive = True
+            if request.version < HttpVersion11:
+                self._extra += KEEP
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send head and body in one write, and wait while the reader is behind. Raises `ConnectionResetError`."""
+        request, self._answered = self._answered, None
+        if request is None:
+            return
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client went before it was answered")
+        body = b"" if request.method == "HEAD" else self.content
+        transport.write(
+            b"%b%b%bContent-Length: %d\r\n\r\n%b" % (_HEADS[self.status], _date(), self._extra, len(self.content), body)
+        )
+        await request.writer.drain()
 
 
-def json_answer(value: object, status: int = 200) -> web.Response:
+_HEADS = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n{HEADERS}".encode() for s in HTTPStatus}
+
+
+class _Clock:
+    """The Date header of the present second: making it costs as much as the rest of a head."""
+
+    second = 0
+    line = b""
+
+
+def _date() -> bytes:
+    second = int(time.time())
+    if second != _Clock.second:
+        _Clock.second = second
+        _Clock.line = f"Date: {formatdate(second, usegmt=True)}\r\n".encode()
+    return _Clock.line
+
+
+def json_answer(value: object, status: int = 200) -> JsonAnswer:
     """An answer with a JSON body and a final line feed, so that a terminal's prompt stands on its own line."""
-    return web.Response(body=msgspec.json.encode(value) + b"\n", status=status, headers=CIMultiDict(JSON_HEADERS))
+    return JsonAnswer(_encode(value) + b"\n", status)
 
 
-def error_answer(error: CallError) -> web.Response:
+def error_answer(error: CallError) -> JsonAnswer:
     """The answer to what could not be done: `{"error": {"code", "message"}}` with the error's status."""
-    answer = json_answer({"error": {"code": error.code, "message": error.message}}, error.status)
-    if isinstance(error, MethodNotAllowed):
-        answer.headers["Allow"] = error.allow
-    return answer
-
-
-async def read_body(request: web.BaseRequest) -> bytes:
-    """The request's body; raises `TooLarge`, `BadRequest` (cut off, or compressed), `BodyTooSlow`."""
-    headers = request.headers
-    if (request.content_length or 0) > BODY_BYTES_MAX:
-        raise _too_large()
-    if headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise BadRequest("the body is compressed; send it as it is")
-    content = request.content
-    if content.is_eof():
-        # The usual case, the body came with the headers: no timer, no extra turn of the loop.
-        body = content.read_nowait()
-    else:
-        if headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0
-        body = await _read_slowly(request)
-    if len(body) > BODY_BYTES_MAX:
-        raise _too_large()
-    return body
-
-
-async def _read_slowly(request: web.BaseRequest) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_S):
-            return await request.read()
-    except TimeoutError:
-        raise BodyTooSlow(f"the body did not arrive within {BODY_S:g} s") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large() from None
-    except web.RequestPayloadError as error:
-        raise BadRequest(f"the body broke off: {error}") from None
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(f"the body is over {BODY_BYTES_MAX} bytes, more than one command may carry; send it in parts")
-
-
-def timeout_from(query: Mapping[str, Sequence[bytes]]) -> float:
-    """Seconds from `?timeout=`, or the default; raises `BadRequest`."""
-    values = query.get("timeout")
-    if values is None:
-        return TIMEOUT_DEFAULT_S
-    try:
-        timeout_s = float(values[-1])
-    except ValueError:
-        timeout_s = math.nan
-    if not 0 < timeout_s <= TIMEOUT_MAX_S:
-        shown = values[-1][:40].decode(errors="replace")
-        raise BadRequest(f"timeout={shown} is not a number of seconds over 0 and up to {TIMEOUT_MAX_S:g}")
-    return timeout_s
-
-
-def key_from(headers: Mapping[str, str]) -> str:
-    """The Idempotency-Key, or "" without one; raises `BadRequest`."""
-    key = headers.get("Idempotency-Key")
-    if key is None:
-        return ""
-    if not 0 < len(key) <= KEY_CHARACTERS_MAX or not key.isprintable():
-        raise BadRequest(f"the Idempotency-Key must have 1 to {KEY_CHARACTERS_MAX} printable characters")
-    return key
+    status = error.status
+    if type(error) is CallError:
+        status = STATUS_BY_CODE.get(error.code, status)
+    extra = f"Allow: {error.allow}\r\n".encode() if isinstance(error, MethodNotAllowed) else b""
+    return JsonAnswer(_encode({"error": {"code": error.code, "message": error.message}}) + b"\n", status, extra)

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from tanist.peer.gateways.http_connection import Connection
+
 CONNECTIONS_MAX = 2048
 """Open connections of one gateway: twice a crowd of a thousand, each a few KiB; fewer where files are scarcer."""
 IDLE_S = 75.0
@@ -24,6 +26,8 @@ HEADER_BYTES_MAX = 8_192
 """Bytes of one header."""
 HEADERS_MAX = 64
 """Headers of one request."""
+LINGER_S = 2.0
+"""Seconds in which the rest of a refused body is thrown away, so that the client reads why before it ends."""
 REFUSALS_LOGGED_EVERY_S = 10.0
 """Seconds between two log lines about refused connections: a crowd does not fill the log."""
 
@@ -61,7 +65,7 @@ class BoundedServer(web.Server):
             max_field_size=HEADER_BYTES_MAX,
             max_headers=HEADERS_MAX,
             auto_decompress=False,
-            lingering_time=2.0,
+            lingering_time=LINGER_S,
         )
         self.limit = limit
         self._open: dict[web.RequestHandler, asyncio.Transport] = {}
@@ -69,11 +73,16 @@ class BoundedServer(web.Server):
         self._refused = 0
         self._told_at = -REFUSALS_LOGGED_EVERY_S
 
+    def __call__(self) -> Connection:
+        """The event loop calls this for each new connection."""
+        return Connection(self, loop=self._loop, **self._kwargs)
+
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """aiohttp calls this for each new connection."""
         super().connection_made(handler, transport)
         if len(self._open) >= self.limit:
-            self._refuse(handler, transport)
+            # Not at once: aiohttp is yet to begin its work on this connection, and must not find it gone.
+            self._loop.call_soon(self._refuse, transport)
             return
         self._open[handler] = transport
 
@@ -84,7 +93,7 @@ class BoundedServer(web.Server):
             self._stalled.pop(transport, None)
         super().connection_lost(handler, exc)
 
-    def _refuse(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+    def _refuse(self, transport: asyncio.Transport) -> None:
         transport.write(BUSY)
         transport.close()
         self._refused += 1

@@ -16,6 +16,7 @@ from aiohttp import WSCloseCode, web
 
 from tanist.peer.errors import BadRequest, CallError, Overloaded
 from tanist.peer.gateways.facade import GatewayEvent, GatewayPeer
+from tanist.peer.gateways.http_connection import Connection
 from tanist.peer.gateways.http_values import to_json
 
 LISTENERS_MAX = 512
@@ -26,6 +27,11 @@ PING_EVERY_S = 20.0
 """Seconds between pings, so that a listener that vanished is noticed."""
 MESSAGE_BYTES_MAX = 4096
 """Bytes of a message from a listener: it has nothing to say."""
+HEARD_BYTES_MAX = 8192
+"""Bytes from a listener in `HEARD_EVERY_S`: answers to pings, and its own. Each of the thousands of frames in a
+flood of empty ones costs as much as a request."""
+HEARD_EVERY_S = 60.0
+"""Seconds for which `HEARD_BYTES_MAX` are enough, for a listener that pings every second too."""
 CLOSE_S = 2.0
 """Seconds a listener has to answer the closing of its WebSocket."""
 
@@ -70,11 +76,18 @@ class EventSockets:
         position = position_from(query)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise BadRequest("/events is a WebSocket; connect to it with ws:// instead of http://")
+        connection = request.protocol
+        if isinstance(connection, Connection) and connection.unread_bytes > HEARD_BYTES_MAX:
+            raise BadRequest("this listener talks too much; /events has nothing to be told")
         if len(self._open) >= LISTENERS_MAX:
             raise Overloaded(f"{LISTENERS_MAX} listeners are connected here, the limit; go to another peer")
         socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, max_msg_size=MESSAGE_BYTES_MAX, timeout=CLOSE_S)
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except web.HTTPException as error:
+            raise BadRequest(f"this is no WebSocket's handshake: {error.text}") from None
         self._open.add(socket)
+        self._allow(request)
         sender = asyncio.create_task(self._send(socket, request, position))
         try:
             async for _ in socket:
@@ -84,6 +97,11 @@ class EventSockets:
             sender.cancel()
             await asyncio.wait({sender})
         return socket
+
+    def _allow(self, request: web.BaseRequest) -> None:
+        if isinstance(connection := request.protocol, Connection) and connection.transport is not None:
+            connection.allow(HEARD_BYTES_MAX)
+            asyncio.get_running_loop().call_later(HEARD_EVERY_S, self._allow, request)
 
     async def _send(
         self, socket: web.WebSocketResponse, request: web.BaseRequest, position: tuple[int, int] | None

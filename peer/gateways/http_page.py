@@ -3,105 +3,35 @@
 import base64
 import hashlib
 
-STYLE = """
-:root{color-scheme:light dark;--ink:#1c2430;--soft:#667085;--line:#d9dee7;--card:#fff;--bg:#f4f6f9;--good:#137a4b;
---warn:#b25e09;--bad:#b42318;--mark:#e7f5ee}
-@media(prefers-color-scheme:dark){:root{--ink:#e6eaf1;--soft:#98a2b3;--line:#323b4a;--card:#1b212b;--bg:#12161d;
---good:#4cc38a;--warn:#f0a557;--bad:#f97066;--mark:#17352a}}
-*{box-sizing:border-box}
-body{margin:0;font:16px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--bg)}
-main{max-width:58rem;margin:0 auto;padding:1rem}
-header{display:flex;flex-wrap:wrap;align-items:baseline;gap:.2rem .8rem}
-h1{font-size:1.3rem;margin:.2rem 0}h2{font-size:1rem;margin:0 0 .4rem}
-.soft{color:var(--soft)}
-section{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.9rem;margin:.8rem 0}
-.serving{font-size:1.5rem;font-weight:650;overflow-wrap:anywhere}
-dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.5rem;margin:.7rem 0 0}
-dt{color:var(--soft);font-size:.8rem}dd{margin:0;overflow-wrap:anywhere}
-ol,ul{list-style:none;margin:0;padding:0}
-li{display:grid;grid-template-columns:1.6rem 1fr auto;gap:.1rem .5rem;padding:.45rem 0;border-top:1px solid var(--line)}
-li:first-child{border-top:0}li .more{grid-column:2/-1;color:var(--soft);font-size:.88rem;overflow-wrap:anywhere}
-.tag{border-radius:1rem;padding:0 .55rem;font-size:.8rem;border:1px solid var(--line);white-space:nowrap}
-.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
-li.heir{background:var(--mark);border-radius:.4rem}
-#events li{grid-template-columns:1fr;font:13px/1.4 ui-monospace,monospace;padding:.2rem 0;overflow-wrap:anywhere}
-"""
+from tanist.peer.gateways.http_page_script import SCRIPT
+from tanist.peer.gateways.http_page_style import STYLE
 
-SCRIPT = """
-'use strict';
-const $ = id => document.getElementById(id);
-function node(tag, cls, text) { const n = document.createElement(tag); if (cls) n.className = cls;
-  if (text !== undefined) n.textContent = text; return n; }
-function fact(name, value) { const d = node('div'); d.append(node('dt', '', name), node('dd', '', value)); return d; }
-function row(place, name, tag, tagClass, more, rowClass) {
-  const li = node('li', rowClass || '');
-  li.append(node('span', 'soft', place), node('strong', '', name), node('span', 'tag ' + tagClass, tag),
-    node('span', 'more', more)); return li; }
-const entries = n => n + (n === 1 ? ' entry' : ' entries');
-function fill(box, rows, none) { box.replaceChildren(...(rows.length ? rows : [node('li', 'soft', none)])); }
-function show(s) {
-  document.title = (s.server ? s.server.name + ' serves' : 'no server') + ' · ' + s.cluster;
-  $('cluster').textContent = s.cluster;
-  $('me').textContent = 'seen from ' + s.name + ' (' + s.role + ')';
-  const serving = $('serving');
-  serving.className = 'serving ' + (s.server ? 'good' : 'bad');
-  serving.textContent = s.server ? s.server.name + ' serves' : 'Nobody serves';
-  $('problem').textContent = s.problem || '';
-  $('facts').replaceChildren(
-    fact('Address', s.server ? s.server.address : '–'), fact('Term', s.term.number || '–'),
-    fact('Since', s.since ? new Date(s.since).toLocaleString() : '–'), fact('Safety', s.safety),
-    fact('Acknowledged as', s.durability + ', reaching ' + s.reach + ' of ' + s.members.length),
-    fact('Entries applied', s.applied + ' of ' + s.commit), fact('Applications', s.apps.join(', ') || 'none'));
-  fill($('fallbacks'), s.fallbacks.map((f, i) => row(i + 1, f.name,
-    i === 0 ? 'heir' : f.in_sync ? 'in sync' : 'behind', f.in_sync ? 'good' : 'warn',
-    [f.address, f.in_sync ? '' : entries(f.lag) + ' behind', f.counts ? 'acknowledgements wait for it' : '', f.reason]
-      .filter(Boolean).join(' · '), i === 0 ? 'heir' : '')), 'Nobody stands ready yet.');
-  fill($('members'), s.members.map(m => row(s.server && m.id === s.server.id ? '★' : '', m.name, m.state,
-    m.state === 'live' ? 'good' : m.state === 'absent' ? 'bad' : 'warn',
-    [m.address, m.lag > 0 ? entries(m.lag) + ' behind' : ''].filter(Boolean).join(' · '))), 'No members yet.');
-}
-let asking = false, again = false;
-async function refresh() {
-  if (asking) { again = true; return; }
-  asking = true;
-  try {
-    const answer = await fetch('/status', {cache: 'no-store', signal: AbortSignal.timeout(3000)});
-    show(await answer.json()); $('link').textContent = '';
-  } catch (e) { $('link').textContent = 'This peer does not answer; trying again.'; }
-  asking = false;
-  if (again) { again = false; setTimeout(refresh, 200); }
-}
-function tell(e) {
-  const line = (e.type === 'cluster' ? '' : e.app + ': ') + (e.line || e.event);
-  if ($('none')) $('none').remove();
-  $('events').prepend(node('li', '', new Date().toLocaleTimeString() + '  ' + line));
-  while ($('events').children.length > 30) $('events').lastChild.remove();
-}
-let after = '', wait = 500;
-function listen() {
-  const ws = new WebSocket(location.origin.replace('http', 'ws') + '/events' + (after ? '?after=' + after : ''));
-  ws.onopen = () => { wait = 500; };
-  ws.onmessage = m => { const e = JSON.parse(m.data);
-    if (e.type === 'error') { after = ''; return; }
-    if (e.position) after = e.position;
-    tell(e);
-    if (e.type === 'cluster') refresh(); };
-  ws.onclose = () => { setTimeout(listen, wait); wait = Math.min(wait * 2, 8000); refresh(); };
-}
-listen(); refresh(); setInterval(refresh, 1000);
-"""
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'%3E"
+    "%3Ccircle cx='4.5' cy='4.5' r='4' fill='%230062a3'/%3E"
+    "%3Ccircle cx='4.5' cy='4.5' r='1.6' fill='%23fff'/%3E%3C/svg%3E"
+)
 
 PAGE = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>tanist</title><link rel="icon" href="data:,"><style>{STYLE}</style></head>
+<title>tanist</title><link rel="icon" href="{ICON}"><style>{STYLE}</style></head>
 <body><main>
 <header><h1>tanist · <span id="cluster">…</span></h1><span class="soft" id="me"></span></header>
-<div class="bad" id="link" role="status"></div>
-<section aria-live="polite"><div class="serving" id="serving">…</div><div class="warn" id="problem"></div>
-<dl id="facts"></dl></section>
-<section><h2>If it dies, who serves on</h2><ol id="fallbacks"></ol></section>
-<section><h2>Members</h2><ul id="members"></ul></section>
-<section><h2>Events</h2><ul id="events"><li class="soft" id="none">None yet.</li></ul></section>
+<div class="bad" id="link" role="alert"></div><div class="unseen" id="spoken" role="status"></div>
+<section id="now" aria-labelledby="serving">
+<h2 id="serving">…</h2><p class="soft" id="since"></p><p class="bad" id="problem"></p><ol id="steps"></ol>
+<p id="last"></p><p class="doubt" id="note"></p><dl id="facts"></dl></section>
+<div class="grid">
+<section aria-labelledby="after"><h2 id="after">Who may serve on</h2><p class="soft small" id="aftersoft"></p>
+<ol class="rows" id="fallbacks"></ol><button id="handover" hidden></button>
+<div class="bad" id="said" role="alert"></div>
+</section>
+<section aria-labelledby="h-members"><h2 id="h-members">Members</h2><ul class="rows" id="members"></ul></section>
+<section class="wide" aria-labelledby="h-events"><h2 id="h-events">Events, newest first</h2>
+<ol id="events" tabindex="0" aria-labelledby="h-events"><li id="none" class="soft">None yet.</li></ol></section>
+<section class="wide" aria-labelledby="h-reigns"><h2 id="h-reigns">Who served, by term</h2>
+<ol class="rows" id="reigns"></ol></section>
+</div>
 <noscript>This page needs JavaScript; <a href="/status">/status</a> says the same as JSON.</noscript>
 </main><script>{SCRIPT}</script></body></html>
 """

@@ -17,22 +17,23 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from tanist.peer.errors import BadRequest, NotFound
+from tanist.peer.errors import BadRequest, NotFound, UnknownOutcome
 from tanist.peer.gateways.directory import Directory
 from tanist.peer.gateways.facade import GatewayPeer
-from tanist.peer.gateways.http_answers import (
-    TIMEOUT_DEFAULT_S,
-    MethodNotAllowed,
-    json_answer,
-    key_from,
-    read_body,
-    timeout_from,
-)
+from tanist.peer.gateways.http_answers import JsonAnswer, MethodNotAllowed, json_answer
 from tanist.peer.gateways.http_events import EventSockets
 from tanist.peer.gateways.http_page import CONTENT_SECURITY_POLICY, PAGE
+from tanist.peer.gateways.http_requests import TIMEOUT_DEFAULT_S, Bodies, key_from, read_body, timeout_from
 from tanist.peer.gateways.http_values import decode_object, from_json, from_query, in_order, parse_query, to_json
 
 READS = ("local", "server", "linearizable")
+PAGE_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+"""With the page, which a newer peer at the same address may have another of."""
 READY_LAG_MAX = 1000
 """Entries that a ready peer may be behind what it knows to be committed: under load it is never at zero."""
 
@@ -46,6 +47,7 @@ class Routes:
         self._peer = peer
         self._sockets = sockets
         self._directory = Directory(peer.applications)
+        self._bodies = Bodies()
         self._get: dict[str, Handler] = {
             "/": self._page,
             "/status": self._status,
@@ -83,7 +85,7 @@ class Routes:
             f"there is no {path[:100]} here; there are {', '.join((*self._get, *self._post))}, /apps/APP/NAME"
         )
 
-    async def _application(self, request: web.BaseRequest, method: str, path: str, query: str) -> web.Response:
+    async def _application(self, request: web.BaseRequest, method: str, path: str, query: str) -> JsonAnswer:
         parts = path.split("/")
         if "%" in path:
             parts = [unquote(p) for p in parts]
@@ -101,18 +103,22 @@ class Routes:
                 raise MethodNotAllowed(f"{app} {name} takes {kind}, not {method}", kind)
         raise NotFound(f"there is no {path[:100]} here; commands and queries are at /apps/APP/NAME")
 
-    async def _command(self, request: web.BaseRequest, app: str, name: str, query: str) -> web.Response:
+    async def _command(self, request: web.BaseRequest, app: str, name: str, query: str) -> JsonAnswer:
         operation = self._directory.find(app, name)
         if not operation.is_command:
             raise MethodNotAllowed(f"{name} of {app} is a query: use GET with ?argument=value", "GET, HEAD")
-        given = decode_object(await read_body(request))
-        arguments = in_order(operation, {n: from_json(v) for n, v in given.items()})
-        timeout_s = timeout_from(parse_query(query))
+        timeout_s = timeout_from(parse_query(query)) if query else TIMEOUT_DEFAULT_S
         key = key_from(request.headers)
-        reply = await self._peer.call(app, name, *arguments, idempotency_key=key, timeout_s=timeout_s)
+        reserved = self._bodies.reserve(request)
+        try:
+            given = decode_object(await read_body(request))
+            arguments = in_order(operation, {n: from_json(v) for n, v in given.items()})
+            reply = await self._peer.call(app, name, *arguments, idempotency_key=key, timeout_s=timeout_s)
+        finally:
+            self._bodies.release(reserved)
         return json_answer({"result": to_json(reply.result), "receipt": reply.receipt})
 
-    async def _query(self, app: str, name: str, query: str) -> web.Response:
+    async def _query(self, app: str, name: str, query: str) -> JsonAnswer:
         operation = self._directory.find(app, name)
         if operation.is_command:
             raise MethodNotAllowed(f"{name} of {app} is a command: use POST with a JSON body", "POST")
@@ -131,22 +137,21 @@ class Routes:
         return json_answer({"result": to_json(result)})
 
     async def _page(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
-        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "X-Content-Type-Options": "nosniff"}
-        return web.Response(text=PAGE, content_type="text/html", headers=headers)
+        return web.Response(text=PAGE, content_type="text/html", headers=PAGE_HEADERS)
 
-    async def _status(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+    async def _status(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         return json_answer(self._peer.status())
 
-    async def _leader(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+    async def _leader(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         status = self._peer.status()
         serving = status.role == "server"
         said = {"serving": serving, "server": status.server, "term": status.term, "problem": status.problem}
         return json_answer(said, 200 if serving else 503)
 
-    async def _healthz(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+    async def _healthz(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         return json_answer({"ok": True})
 
-    async def _readyz(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+    async def _readyz(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         status = self._peer.status()
         lag = max(0, status.commit - status.applied)
         reason = ""
@@ -156,22 +161,34 @@ class Routes:
             reason = f"{lag} entries are yet to be applied"
         return json_answer({"ready": not reason, "reason": reason, "lag": lag}, 503 if reason else 200)
 
-    async def _history(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+    async def _history(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         return json_answer({"reigns": self._peer.reigns()})
 
-    async def _apps(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
+    async def _apps(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         return json_answer({"apps": [self._directory.describe(app) for app in self._peer.applications]})
 
-    async def _handover(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
-        to = _optional_name(decode_object(await read_body(request)), "to")
-        server = await self._peer.hand_over(to, timeout_s=timeout_from(query))
+    async def _handover(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        to = _optional_name(await self._small_object(request), "to")
+        timeout_s = timeout_from(query)
+        try:
+            server = await self._peer.hand_over(to, timeout_s=timeout_s)
+        except TimeoutError:
+            text = f"handed over, and nobody was heard to serve within {timeout_s:g} s; ask /status"
+            raise UnknownOutcome(text) from None
         return json_answer({"server": server})
 
-    async def _leave(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
-        peer = _optional_name(decode_object(await read_body(request)), "peer")
+    async def _leave(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        peer = _optional_name(await self._small_object(request), "peer")
         left = peer or self._peer.status().name
         await self._peer.leave(peer)
         return json_answer({"left": left})
+
+    async def _small_object(self, request: web.BaseRequest) -> dict[str, Any]:
+        reserved = self._bodies.reserve(request)
+        try:
+            return decode_object(await read_body(request))
+        finally:
+            self._bodies.release(reserved)
 
 
 def _read_from(values: list[bytes]) -> str:

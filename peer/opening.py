@@ -1,0 +1,49 @@
+"""What a peer's configuration comes to when it starts: its data, what it says of itself, what it cannot do yet."""
+
+from collections.abc import Iterable
+
+from tanist.config import PeerConfig
+from tanist.election.settings import PACES, Serve
+from tanist.peer.storage.datadir import DataDirectory
+from tanist.transport.hello import Hello
+
+APPLICATION_VERSION = "1"
+"""What the hello says of every application, until applications have versions of their own."""
+
+
+def open_directory(config: PeerConfig) -> DataDirectory:
+    """Open the data directory: a name or path that was given is meant, a default moves on. Blocks on the disk."""
+    if config.given("name") or config.given("data"):
+        return DataDirectory.open(config.data_directory, config.cluster, config.name)
+    return DataDirectory.open_default(config.cluster, config.name)
+
+
+def hello_of(config: PeerConfig, directory: DataDirectory, address: str, applications: Iterable[str]) -> Hello:
+    """What a peer says of itself at the begin of every link."""
+    return Hello(
+        cluster=config.cluster,
+        safety=str(config.safety),
+        id=directory.peer,
+        name=directory.identity.name,
+        incarnation=directory.incarnation,
+        address=address,
+        serve=config.serve is not Serve.NEVER,
+        priority=config.priority,
+        apps=dict.fromkeys(applications, APPLICATION_VERSION),
+    )
+
+
+def pace_name(config: PeerConfig) -> str:
+    """The name of a pace, or "custom"."""
+    return next((name for name, pace in PACES.items() if pace == config.pace), "custom")
+
+
+def flags_for_later(config: PeerConfig) -> list[str]:
+    """Flags that were given and do nothing yet: they are accepted, and the log says so."""
+    later = {
+        "--no-discovery": config.given("discovery"),
+        "--gateway": bool(config.gateways),
+        "--console": bool(config.console),
+        "--allow-drills": config.allow_drills,
+    }
+    return [flag for flag, given in later.items() if given]

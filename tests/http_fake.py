@@ -1,0 +1,167 @@
+"""The HTTP gateway with a small fake of the peer behind it, over real sockets on loopback, for the tests of it."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+
+from tanist.peer.application.api import Application, Context, command, query
+from tanist.peer.gateways.http import HttpGateway
+from tanist.peer.status import FallbackView, MemberView, Receipt, ReignView, Reply, ServerView, Status, TermView
+
+TERM = TermView(3, "p1")
+
+
+class Notes(Application):
+    """Notes by name."""
+
+    notes: dict[str, str]
+
+    @command
+    def put(self, ctx: Context, key: str | bytes, value: str | bytes, times: int = 1, tags: list[str] = []) -> str:  # noqa: B006
+        """Keep a note."""
+        return "OK"
+
+    @command(internal=True)
+    def forget(self, ctx: Context) -> None:
+        """Of timers."""
+
+    @query
+    def get(self, ctx: Context, key: str | bytes, limit: int = 10, exact: bool = False) -> str | None:
+        """Read a note."""
+        return None
+
+    @query
+    def waits(self, ctx: Context, timeout: int, read: str) -> int:
+        """Has parameters called like the gateway's own."""
+        return timeout
+
+
+class FakePeer:
+    """Records what it is asked, and answers what the test says."""
+
+    def __init__(self) -> None:
+        self.applications = {"notes": Notes()}
+        self.calls: list[tuple[Any, ...]] = []
+        self.answer: Any = "OK"
+        self.role = "server"
+        self.server: ServerView | None = ServerView("p1", "anna", "127.0.0.1:7400")
+        self.commit = self.applied = 7
+        self.events: asyncio.Queue[Any] = asyncio.Queue()
+        self.asked_after: list[Any] = []
+        self.listener_gone = asyncio.Event()
+        self.entered = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def _answered(self) -> Any:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+    async def call(
+        self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0, **kwargs: Any
+    ) -> Reply:
+        self.calls.append(("call", app, command, args, idempotency_key, timeout_s))
+        self.entered.set()
+        await self.gate.wait()
+        return Reply(self._answered(), Receipt(TERM, 7, "heir", 2, 3))
+
+    async def query(
+        self, app: str, query: str, /, *args: Any, read: str = "local", timeout_s: float = 10.0, **kwargs: Any
+    ) -> object:
+        self.calls.append(("query", app, query, args, read, timeout_s))
+        return self._answered()
+
+    def status(self) -> Status:
+        fallbacks = [FallbackView("p2", "bert", "127.0.0.1:7401", True, 0, True, "in sync, mains")]
+        members = [MemberView("p1", "anna", "127.0.0.1:7400", "live", 0)]
+        return Status(
+            cluster="default",
+            id="p1",
+            name="anna",
+            address="127.0.0.1:7400",
+            http="127.0.0.1:7480",
+            role=self.role,
+            safety="survivor",
+            term=TERM,
+            server=self.server,
+            fallbacks=fallbacks,
+            members=members,
+            commit=self.commit,
+            applied=self.applied,
+            durability="heir",
+            reach=2,
+            since="2026-01-02T03:04:05Z",
+            version="0.1.0",
+            apps=["notes"],
+            problem="" if self.server else "counting retries",
+        )
+
+    def reigns(self) -> list[ReignView]:
+        return [ReignView(TERM, "anna", 1, "2026-01-02T03:04:05Z")]
+
+    async def hand_over(self, to: str | None = None, timeout_s: float = 10) -> str:
+        self.calls.append(("hand_over", to))
+        self._answered()
+        return to or "bert"
+
+    async def leave(self, peer: str | None = None) -> None:
+        self.calls.append(("leave", peer))
+
+    async def events_after(self, position: tuple[int, int] | None) -> AsyncIterator[Any]:
+        self.asked_after.append(position)
+        try:
+            while (event := await self.events.get()) is not None:
+                if isinstance(event, Exception):
+                    raise event
+                yield event
+        finally:
+            self.listener_gone.set()
+
+
+class Web:
+    """A gateway with its fake, and a client of it."""
+
+    def __init__(self, peer: FakePeer, address: str, session: aiohttp.ClientSession) -> None:
+        self.peer = peer
+        self.address = address
+        self.session = session
+
+    async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
+        async with self.session.request(method, f"http://{self.address}{path}", **options) as answer:
+            body = await answer.read()
+            return answer.status, json.loads(body) if body else None
+
+    async def error(self, method: str, path: str, **options: Any) -> tuple[int, str, str]:
+        status, said = await self.ask(method, path, **options)
+        return status, said["error"]["code"], said["error"]["message"]
+
+
+@contextlib.asynccontextmanager
+async def serving(peer: FakePeer | None = None) -> AsyncIterator[Web]:
+    """A gateway that listens, before the peer or a plain fake."""
+    peer = peer or FakePeer()
+    gateway = HttpGateway(peer, "127.0.0.1:0")
+    address = await gateway.start()
+    async with aiohttp.ClientSession() as session:
+        try:
+            yield Web(peer, address, session)
+        finally:
+            await gateway.stop()
+
+
+async def raw(web: Web, request: bytes, *, ends: bool = False) -> bytes:
+    """Bytes as they are, and all that comes back until the gateway closes; `ends`: close our half behind them."""
+    reader, writer = await asyncio.open_connection(*web.address.split(":"))
+    writer.write(request)
+    if ends:
+        writer.write_eof()
+    try:
+        async with asyncio.timeout(10):
+            return await reader.read()
+    finally:
+        writer.close()
