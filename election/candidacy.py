@@ -1,8 +1,8 @@
 """CANDIDATE: the ballot of two steps. The canvass asks and changes nothing; the vote is on disk.
 
-    CANVASSING --all answered--> VOTING --won--> SERVER
-        |--someone holds entries I lack--> FETCHING --on disk--> CANVASSING
-        `--a better-ranked one stands--> WAITING once --> CANVASSING again, rank ignored
+CANVASSING --all answered--> VOTING --won--> SERVER
+    |--someone holds entries I lack--> FETCHING --on disk--> CANVASSING
+    `--a better-ranked one stands--> WAITING once --> CANVASSING again, rank ignored
 """
 
 from enum import StrEnum
@@ -58,6 +58,8 @@ class Candidacy(Behaviour):
         self.asked: set[str] = set()
         self.fetch_from = ""
         self.fetched_to = 0
+        self.no_help: set[str] = set()
+        """Fresher peers that lent nothing (compacted, gone): asked again, they would not either."""
 
     # Beginning a step
 
@@ -211,17 +213,19 @@ class Candidacy(Behaviour):
     # Entries that I lack
 
     def _lacking(self, peer: str, theirs: History) -> None:
-        """A fresher peer: take over what it has, if I go before it; else it stands itself."""
+        """A fresher peer: take over what it has, if I go before it or it cannot stand; else it stands itself."""
         node = self.node
         at = fork(node.log.history(), theirs)
-        mine_first = ballots.ranks_before(node, peer) or not self._could_stand(peer)
-        if self.node.quorum:
-            if mine_first and at.at >= node.log.first - 1 and at.at >= node.commit:
-                self._fetch(peer, at.at)
-            else:
-                self._leave_out(peer, ballots.FRESHER)
-        elif mine_first and at.mine_after == 0:
+        stands = self._could_stand(peer)
+        mine_first = ballots.ranks_before(node, peer) or not stands
+        # What a snapshot holds, and in quorum mode what is committed, cannot be cut to make room.
+        kept = max(node.snapshot.index if node.snapshot else 0, node.commit if node.quorum else 0)
+        # In survivor mode only one that cannot stand lends across a fork: the suffix of my own is archived.
+        fits = at.at >= kept and (node.quorum or not stands or at.mine_after == 0)
+        if mine_first and fits and peer not in self.no_help:
             self._fetch(peer, at.at)
+        elif self.node.quorum or not stands:
+            self._leave_out(peer, ballots.FRESHER)
         else:
             self._give_way("a fresher history", peer)
 
@@ -239,7 +243,8 @@ class Candidacy(Behaviour):
 
     def _lent(self, message: Lend) -> None:
         node = self.node
-        if message.previous != self.fetched_to or node.log.term_at(message.previous) != message.previous_term:
+        fits = message.previous == self.fetched_to and node.log.term_at(message.previous) == message.previous_term
+        if not fits or not message.entries:
             self._fetch_failed()
             return
         first = message.previous + 1
@@ -249,11 +254,11 @@ class Candidacy(Behaviour):
         else:
             start, entries = fresh
             if start <= node.log.last:
-                # Only quorum mode comes here: the older term's suffix cannot have been committed.
+                # Quorum mode: the older term's suffix cannot have been committed. Survivor mode: it is archived.
                 node.cut(start - 1, "replaced by a fresher peer's entries")
             node.append(entries)
             self.fetched_to = node.log.last
-        if message.more and message.entries:
+        if message.more:
             self.until = node.now + 2 * self._wait_ns() + node.times.retry
             node.send(self.fetch_from, Fetch(self.fetched_to, node.log.term_at(self.fetched_to) or Term(0, "")))
             return
@@ -274,8 +279,8 @@ class Candidacy(Behaviour):
 
     def _fetch_failed(self) -> None:
         peer, self.fetch_from = self.fetch_from, ""
-        if self.node.quorum:
-            self._leave_out(peer, "lent nothing")
+        self.no_help.add(peer)
+        if self.node.quorum or not self._could_stand(peer):
             self._canvass()
         else:
             self._give_way("a fresher history", peer)
@@ -294,17 +299,17 @@ class Candidacy(Behaviour):
             return
         node = self.node
         me = node.me.id
-        own = self.step is Step.CANVASSING or node.is_durable()
-        support = {me, *self.support} if own else set(self.support)
+        if self.step is Step.VOTING and not node.is_durable():
+            # My own vote is not on disk: restarted, I could serve in this number a second time.
+            return
+        support = {me, *self.support}
         late = node.now >= self.until
         outstanding = [] if late else [p for p in self.voters if p not in self.support and p not in self.left_out]
         if late:
             for peer in self.voters:
                 if peer not in self.support:
                     self.left_out.setdefault(peer, "no answer in time")
-        if not own:
-            outstanding.append(me)
-        electorate = node.log.roster.voters() if node.quorum else {me, *self.voters}
+        electorate = node.log.voters if node.quorum else {me, *self.voters}
         outcome = self.rules.won(support, outstanding, electorate)
         if outcome is None:
             return

@@ -42,8 +42,10 @@ class CommitSet:
         counted = self.counting.pop(peer, None) is not None
         return self.leaving.pop(peer, None) is not None or counted
 
-    def choose(self, ranked: Iterable[str], ready: frozenset[str], now: int, next_version: int) -> bool:
+    def choose(self, ranked: Iterable[str], ready: Mapping[str, int], next_version: int) -> bool:
         """Make the first of the list count that are ready, and let others leave. Returns whether it changed.
+
+        `ready` is who may count, and when the newest confirmation of each arrived.
 
         One that does not rank among the first any more leaves only when its successor is in: so the set is
         never smaller for a change of rank alone.
@@ -53,7 +55,7 @@ class CommitSet:
         for peer in wanted:
             if peer not in self.counting:
                 self.leaving.pop(peer, None)
-                self.counting[peer] = now
+                self.counting[peer] = ready[peer]
                 changed = True
         for peer in list(self.counting):
             if peer not in wanted:

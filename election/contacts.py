@@ -16,8 +16,8 @@ class Contact:
     history: History = EMPTY
     follows: str = ""
     failed: str = ""
-    refused_only: bool = True
-    """Whether every attempt so far was refused: the process is gone for certain."""
+    refusals: int = 0
+    """Attempts refused in a row: throughout a whole retry round, and the process is gone for certain."""
 
 
 @dataclass(slots=True)
@@ -46,5 +46,4 @@ class Contacts:
         contact.asked_at = None
         contact.counting_until = None
         contact.failed = evidence
-        if not refused:
-            contact.refused_only = False
+        contact.refusals = contact.refusals + 1 if refused else 0

@@ -55,6 +55,7 @@ from tanist.election.ready import (
 from tanist.election.records import SnapshotRecord, Stored
 from tanist.election.reign import Reign
 from tanist.election.roles import TRANSITIONS, Cause, Role
+from tanist.election.roster import Roster
 from tanist.election.seeking import Seeking
 from tanist.election.settings import (
     APPEND_BYTES_MAX,
@@ -81,6 +82,7 @@ class Core:
         self._asked: int | None = None
         self._last_log_time = self.node.log.last_time_ns
         self._started = False
+        self._said_goodbye = False
 
     # What can be asked at any time
 
@@ -132,6 +134,11 @@ class Core:
             raise LocalMisuse("start() comes before step()")
         self._begin(now, wall_ns)
         node = self.node
+        if self._said_goodbye:
+            # Whoever was told that this peer is gone must not hear of it again: it would count on it.
+            if isinstance(inputs, Persisted):
+                node.persisted(inputs.persist_id)
+            return self._end()
         if self._asked is not None and now - self._asked > node.times.timeout // 2:
             node.emit(events.Woke((now - self._asked) / MS, str(self.role)))
             self.behaviour.woke(now - self._asked)
@@ -166,7 +173,7 @@ class Core:
         node = self.node
         node.seal()
         out = node.out
-        self._asked = out.deadline = self.behaviour.deadline()
+        self._asked = out.deadline = None if self._said_goodbye else self.behaviour.deadline()
         return out
 
     def _rare(self, inputs: Input) -> None:
@@ -205,6 +212,7 @@ class Core:
             case GoodbyeAsked(reason):
                 for peer in node.links:
                     node.send(peer, Goodbye(reason))
+                self._said_goodbye = True
             case _:
                 raise LocalMisuse(f"no such input: {inputs!r}")
 
@@ -224,9 +232,8 @@ class Core:
                 self._asked_for_vote(peer, message)
             case Fetch():
                 self.lend(peer, message)
-            case Found() | FoundAnswer() if not isinstance(self.behaviour, Seeking):
-                if isinstance(self.behaviour, Reign | FollowingServer):
-                    self._point_to_server(peer)
+            case Found(number, members) if node.log.roster.members:
+                self._asked_to_found(peer, number, members)
             case Serving(term, _, _) if not plausible(term, node.number):
                 node.emit(events.Implausible(peer, f"number {term.number}"))
             case Seek() if isinstance(self.behaviour, Candidacy):
@@ -271,9 +278,13 @@ class Core:
         node = self.node
         node.send(peer, NotYet(node.times.ballot / MS, node.log.history(), node.fallbacks, node.fresh))
 
-    def _point_to_server(self, peer: str) -> None:
-        behaviour = self.behaviour
-        behaviour.received(peer, Seek(self.node.log.history(), self.node.fallbacks, NO_TERM, "", 0, False))
+    def _asked_to_found(self, peer: str, number: int, members: Roster) -> None:
+        """Someone founds yet what is founded here: point it to the server, or say again that I accepted."""
+        node, behaviour = self.node, self.behaviour
+        if isinstance(behaviour, Reign | FollowingServer):
+            behaviour.received(peer, Seek(node.log.history(), node.fallbacks, NO_TERM, "", 0, False))
+        elif node.founding is not None and node.founding.names(number, members):
+            node.send_after_disk(peer, FoundAnswer(number, members, True))
 
     # Roles
 
@@ -308,7 +319,7 @@ class Core:
         self._end_following()
         self._become(Seeking(self, Evidence.GOODBYE, behaviour.term, hold_for=heir), Cause.HANDED_OVER)
 
-    def told_to_stand(self, reason: str) -> None:
+    def told_to_stand(self) -> None:
         """The live server tells this peer to stand at once: nobody need be canvassed."""
         behaviour = self.behaviour
         assert isinstance(behaviour, FollowingServer)
@@ -351,12 +362,21 @@ class Core:
         self._become(Reign(self, supporters), Cause.WON)
 
     def renew(self, above: int) -> None:
-        """Survivor mode: go on in a number above one that was met."""
-        behaviour = self.behaviour
+        """Survivor mode: go on in a number above one that was met, as soon as that number is on disk."""
+        behaviour, node = self.behaviour, self.node
         assert isinstance(behaviour, Reign)
-        node = self.node
+        if behaviour.renewal is None or above >= node.number:
+            node.adopt_number(max(above, node.number) + 1, node.me.id)
+            behaviour.renewal = node.persist_id
+
+    def renewed(self) -> None:
+        """The number to go on in is on disk: nothing of it was said before, so no restart says it again."""
+        behaviour, node = self.behaviour, self.node
+        assert isinstance(behaviour, Reign)
         node.emit(events.ReignEnded(str(behaviour.term), Cause.RENEWED))
-        node.adopt_number(max(above, node.number) + 1, node.me.id)
+        behaviour.reads.fail()
+        if behaviour.handover is not None:
+            behaviour.handover.ended("abandoned: the reign goes on in a higher number")
         self._become(Reign(self, frozenset(behaviour.replication.clients)), Cause.RENEWED)
 
     def step_down(
@@ -374,8 +394,7 @@ class Core:
         if not node.quorum and cause in (Cause.NOT_PROVED, Cause.NO_MAJORITY):
             # What a server has was the measure of every acknowledgement of its own reign.
             self._counts_until = node.now + node.times.sync
-        for peer, request, _, _ in behaviour.reads:
-            behaviour.answer_read(peer, request, -1)
+        behaviour.reads.fail()
         wait = 0 if hold_for else node.times.ballot
         self._become(Seeking(self, str(cause), hold_for=hold_for, wait_ns=wait), cause)
         if follow is not None:

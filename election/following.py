@@ -1,14 +1,15 @@
 """CLIENT: follow a server, hold its log, confirm its heartbeats, and notice when it is gone."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tanist.election import events
 from tanist.election.behaviour import DECLINED_RETRY_MS, Behaviour
 from tanist.election.commit import Durability
-from tanist.election.entries import Proposal
+from tanist.election.entries import Entry, Proposal
 from tanist.election.evidence import Evidence
-from tanist.election.history import EMPTY, Term
+from tanist.election.history import EMPTY, Term, fork
 from tanist.election.messages import (
     Append,
     Confirm,
@@ -59,11 +60,11 @@ class FollowingServer(Behaviour):
         self.heard_at = core.node.now
         self.welcome = False
         """Whether the server has spoken to this peer as its client."""
-        self.verified = 0
-        """How far this log is known to be the server's."""
+        self.verified = core.node.commit if core.node.quorum else 0
+        """How far this log is known to be the server's: in quorum mode all that is committed is (Raft 5.4.3)."""
         self.acknowledged = -1
-        self.version_due = 0
-        """The list version to confirm once it is on disk, with its round."""
+        self.version_due: int | None = None
+        """While the newest list is on its way to the disk: under which id."""
         self.round = 0
         self.sequence = 0
         self.sent_at: OrderedDict[int, int] = OrderedDict()
@@ -78,6 +79,11 @@ class FollowingServer(Behaviour):
             node.adopt_number(self.term.number)
         node.last_server, node.last_address = self.server, self.address
         node.send(self.server, Follow(self.term, node.number, node.log.history(), node.member))
+
+    @property
+    def behind(self) -> bool:
+        """Whether this peer has voted in a higher number than its server's."""
+        return self.term.number < self.node.number
 
     def alive_server(self) -> tuple[str, int] | None:
         if not self.welcome or self.node.now >= self.heard_at + self.node.times.timeout:
@@ -98,6 +104,9 @@ class FollowingServer(Behaviour):
             self._from_another(peer, message)
             return
         match message:
+            case Append() | Heartbeat() | SnapshotOffer() if self.behind:
+                # Nobody acknowledges to a number below its own: this server must take a higher one first.
+                pass
             case Append() if message.term == self.term:
                 self._append(message)
             case Heartbeat() if message.term == self.term:
@@ -159,37 +168,46 @@ class FollowingServer(Behaviour):
     def _append(self, message: Append) -> None:
         self._heard()
         node, log = self.node, self.node.log
-        if log.term_at(message.previous) != message.previous_term:
+        end = message.previous + len(message.entries)
+        if message.previous > self.verified and log.term_at(message.previous) != message.previous_term:
             self._conflict(message.previous)
             return
-        parting = log.parts_from(message.previous + 1, message.entries)
-        if parting is not None:
-            start, entries = parting
-            if start <= log.last:
-                if start < log.first:
-                    self._begin_anew(message.previous)
-                    return
-                # Only on a real conflict: a late, shorter message never cuts what already matches.
-                node.cut(start - 1, f"the server {self.server} holds others")
-            node.append(entries)
-        self.verified = max(self.verified, message.previous + len(message.entries))
+        if end > self.verified:
+            # What was verified before is the server's log for certain: a late message never cuts it.
+            known = max(0, self.verified - message.previous)
+            parting = log.parts_from(message.previous + known + 1, message.entries[known:])
+            if parting is not None and not self._take(*parting):
+                return
+            self.verified = end
         durability = Durability(message.durability) if message.durability in _DURABILITIES else Durability.ALONE
         node.commit_to(min(message.commit, self.verified), durability, message.reach)
         self.persisted()
 
+    def _take(self, start: int, entries: Sequence[Entry]) -> bool:
+        """Write entries from index `start` on, where the logs part. Returns whether they fit."""
+        node = self.node
+        if start <= node.log.last:
+            # Only on a real conflict, and what a snapshot holds cannot be cut.
+            if node.snapshot is not None and start <= node.snapshot.index:
+                self._begin_anew(start - 1)
+                return False
+            node.cut(start - 1, f"the server {self.server} holds others")
+        node.append(entries)
+        return True
+
     def _conflict(self, previous: int) -> None:
         """The logs do not meet at `previous`: my history says where they do."""
-        node, log = self.node, self.node.log
-        if previous < log.first - 1:
-            self._begin_anew(previous)
-            return
-        node.send(self.server, Conflict(self.term, previous, log.history()))
+        node = self.node
+        # Whatever comes next is news to the server, also when it is no more than it knew before.
+        self.acknowledged = -1
+        node.send(self.server, Conflict(self.term, previous, node.log.history()))
 
-    def _begin_anew(self, previous: int) -> None:
+    def _begin_anew(self, at: int) -> None:
         """What this peer has forks from the server's log before its own snapshot: nothing of it can stay."""
-        self.node.forget_log("forks from the server's log before this peer's snapshot")
+        node = self.node
+        node.forget_log(at, "forks from the server's log before this peer's snapshot")
         self.verified, self.acknowledged = 0, -1
-        self.node.send_after_disk(self.server, Conflict(self.term, previous, EMPTY))
+        node.send_after_disk(self.server, Conflict(self.term, at, EMPTY))
 
     def persisted(self) -> None:
         node = self.node
@@ -197,8 +215,8 @@ class FollowingServer(Behaviour):
         if self.welcome and match_ != self.acknowledged:
             self.acknowledged = match_
             node.send(self.server, Stored(self.term, match_))
-        if self.version_due and node.is_durable():
-            self.version_due = 0
+        if self.version_due is not None and node.on_disk(self.version_due):
+            self.version_due = None
             node.list_stored = node.fallbacks.version
             self._confirm()
 
@@ -213,14 +231,17 @@ class FollowingServer(Behaviour):
             self.counted_from = at
             while self.sent_at and next(iter(self.sent_at)) < message.echo:
                 self.sent_at.popitem(last=False)
-        node.commit_to(min(message.commit, self.verified), node.durability, message.reach)
+        node.reach = message.reach
+        if message.commit > node.commit and self.verified > node.commit:
+            # The message that said how safely went lost with another link: promise no more than is certain.
+            node.commit_to(min(message.commit, self.verified), Durability.ALONE, message.reach)
         if message.fallbacks.age() > node.fallbacks.age() and message.fallbacks.term == self.term:
             node.keep_list(message.fallbacks, self.server, self.address)
-            self.version_due = message.fallbacks.version
+            self.version_due = node.persist_id
             return
         if message.fallbacks.age() == node.fallbacks.age():
             node.fallbacks = message.fallbacks
-        if not self.version_due:
+        if self.version_due is None:
             self._confirm()
 
     def _confirm(self) -> None:
@@ -238,7 +259,7 @@ class FollowingServer(Behaviour):
     def _offered(self, meta: SnapshotMeta) -> None:
         self._heard()
         node = self.node
-        if meta.index <= self.verified or (node.snapshot is not None and node.snapshot.digest == meta.digest):
+        if self._holds(meta):
             return
         if self.incoming is None or self.incoming[0].digest != meta.digest:
             self.incoming = (meta, 0)
@@ -270,9 +291,22 @@ class FollowingServer(Behaviour):
         if message.error:
             self.node.emit(events.Implausible(self.server, f"a snapshot that is no good ({message.error})"))
             return
-        self.node.take_snapshot_over(message.meta)
-        self.verified = max(self.verified, message.meta.index)
+        if not self._holds(message.meta):
+            at = fork(self.node.log.history(), message.meta.history).at
+            self.node.take_snapshot_over(message.meta, at)
+            self.verified = message.meta.index
+
+    def _holds(self, meta: SnapshotMeta) -> bool:
+        """Whether this log has all of a snapshot already: then the server is told so, and nothing is taken."""
+        node = self.node
+        if meta.index > self.verified:
+            if node.log.term_at(meta.index) != meta.term:
+                return False
+            self.verified = meta.index
+            node.commit_to(meta.index, Durability.ALONE, node.reach)
+        self.acknowledged = -1
         self.persisted()
+        return True
 
     # Proposals and reads
 
@@ -309,7 +343,10 @@ class FollowingServer(Behaviour):
         node = self.node
         node.heir_named = (message.heir, node.now + node.times.round)
         if message.heir == node.me.id:
-            self.core.told_to_stand(message.reason)
+            if node.able:
+                self.core.told_to_stand()
+            else:
+                self.core.lose_server(Evidence.GOODBYE, "it hands over to this peer, which cannot serve")
             return
         if message.address:
             node.addresses[message.heir] = message.address
@@ -318,6 +355,10 @@ class FollowingServer(Behaviour):
     def _refused(self, code: str, text: str) -> None:
         self.node.emit(events.PeerRefused(self.server, code, text))
         self.node.halt("refused", f"the server refused this peer ({code}): {text}")
+
+    def disk_failed(self) -> None:
+        """Nothing is acknowledged from here on: the server must not wait for this peer."""
+        self.node.send(self.server, Goodbye("its disk failed"))
 
     def link_down(self, peer: str, evidence: Evidence, detail: str) -> None:
         if peer == self.server:
@@ -329,8 +370,7 @@ class FollowingServer(Behaviour):
         if node.now >= self.heard_at + limit:
             what = "no heartbeat" if self.welcome else "no welcome"
             # A frozen server's old connection proves nothing: the retries need a new one.
-            node.out.close.append((self.server, "silent"))
-            node.lost_link(self.server)
+            node.close(self.server, "silent")
             self.core.lose_server(Evidence.SILENT, f"{what} for {(node.now - self.heard_at) / MS:.0f} ms")
 
     def deadline(self) -> int | None:

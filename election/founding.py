@@ -29,6 +29,8 @@ class Founding:
         self.accepted: set[str] = set()
         self._told = ""
         self._ask_at = 0
+        self._complete_since: int | None = None
+        """Since when this peer has seen as many as are expected."""
 
     def tick(self) -> None:
         """Propose, or ask again, once an interval."""
@@ -57,7 +59,7 @@ class Founding:
         self._look()
 
     def _propose(self) -> FoundingRecord | None:
-        """The lowest id among as many as are expected makes the attempt."""
+        """Make the attempt, once as many as are expected are here."""
         node = self.node
         expect = node.settings.expect
         if expect == 0:
@@ -67,12 +69,15 @@ class Founding:
         if len(seen) < expect:
             self._say(0, f"{len(seen)} of {expect} expected peers are here", seen)
             return None
-        if seen[0] != node.me.id:
+        if not self._my_turn(seen[:expect]):
             return None
-        members = [Member(node.me.id, node.me.name, node.me.address, True, node.may_serve)]
-        for peer in seen[1:expect]:
-            remote = node.links[peer]
-            members.append(Member(peer, remote.name, remote.address, True, remote.serve))
+        members = []
+        for peer in seen[:expect]:
+            if peer == node.me.id:
+                members.append(Member(peer, node.me.name, node.me.address, True, node.may_serve))
+            else:
+                remote = node.links[peer]
+                members.append(Member(peer, remote.name, remote.address, True, remote.serve))
         number = 1 + max([r.number for r in node.refused_foundings], default=0)
         attempt = FoundingRecord(number, Roster(tuple(members)), True)
         node.founding = attempt
@@ -80,6 +85,20 @@ class Founding:
         self.accepted = set()
         self._say(number, "proposed", [m.name for m in members])
         return attempt
+
+    def _my_turn(self, members: list[str]) -> bool:
+        """The lowest id proposes at once; another that sees everyone, after an interval without an attempt.
+
+        The lowest may have been told of one peer only, and see just that one.
+        """
+        node = self.node
+        if node.me.id not in members:
+            return False
+        if members[0] == node.me.id:
+            return True
+        if self._complete_since is None:
+            self._complete_since = node.now
+        return node.now >= self._complete_since + node.times.retry
 
     def received(self, peer: str, message: Message) -> None:
         """An attempt to accept or refuse, or an answer to mine."""
@@ -94,14 +113,14 @@ class Founding:
     def _asked(self, peer: str, number: int, members: Roster) -> None:
         node = self.node
         mine = node.founding
-        refused = any(_same(r, number, members) for r in node.refused_foundings)
+        refused = any(r.names(number, members) for r in node.refused_foundings)
         included = members.get(node.me.id) is not None and len(members.members) == node.settings.expect
         if mine is None and included and not refused:
             mine = node.founding = FoundingRecord(number, members, True)
             node.persist(mine)
             self.accepted = {peer}
             self._say(number, "accepted", [m.name for m in members.members])
-        agreed = mine is not None and _same(mine, number, members)
+        agreed = mine is not None and mine.names(number, members)
         if not agreed and not refused:
             record = FoundingRecord(number, members, False)
             node.refused_foundings.append(record)
@@ -113,7 +132,7 @@ class Founding:
 
     def _answered(self, peer: str, number: int, members: Roster, accepted: bool) -> None:
         node = self.node
-        if node.founding is None or not _same(node.founding, number, members):
+        if node.founding is None or not node.founding.names(number, members):
             return
         if accepted:
             self.accepted.add(peer)
@@ -148,7 +167,3 @@ class Founding:
         if said != self._told:
             self._told = said
             self.node.emit(FoundingChanged(number, state, peers))
-
-
-def _same(record: FoundingRecord, number: int, members: Roster) -> bool:
-    return record.number == number and record.members.ids() == members.ids()

@@ -1,5 +1,6 @@
 """Handing a reign over: hold what comes, bring the heir up to date, tell it to stand, point everyone there."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tanist.election import events
@@ -28,7 +29,7 @@ class HandingOver:
         self.held: list[Proposal] = []
         self.node.emit(events.HandoverBegan(heir, reason))
 
-    def hold(self, proposals: tuple[Proposal, ...]) -> bool:
+    def hold(self, proposals: Sequence[Proposal]) -> bool:
         """Keep proposals back; after the hand-over their senders submit them to the new server."""
         if len(self.held) + len(proposals) > HELD_PROPOSALS_MAX:
             return False

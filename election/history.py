@@ -66,11 +66,6 @@ class Fork(NamedTuple):
     mine_commands: int
     theirs_commands: int
 
-    @property
-    def forked(self) -> bool:
-        """Whether both have entries that the other lacks."""
-        return self.mine_after > 0 and self.theirs_after > 0
-
 
 def fork(mine: History, theirs: History) -> Fork:
     """Find the last index that two histories share.
@@ -108,8 +103,3 @@ def raft_order(history: History) -> tuple[int, int]:
 def survivor_order(history: History) -> tuple[int, int, int]:
     """Freshness in a survivor ballot: a total order, since a ballot cannot count holders."""
     return history.commands, history.last_term.number, history.last
-
-
-def is_prefix(shorter: History, longer: History) -> bool:
-    """Whether everything in `shorter` is in `longer`, in the same place."""
-    return fork(shorter, longer).mine_after == 0

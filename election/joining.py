@@ -30,9 +30,7 @@ class Joining:
         wanted = node.member
         if node.quorum and me is None and node.log.roster.members:
             return
-        if me is None:
-            wanted = msgspec.structs.replace(wanted, voter=True, joined_ns=self.reign.core.log_time())
-        if me != wanted:
+        if me != self._due(wanted):
             self._ask(wanted.id, wanted)
 
     def refusal(self, member: Member) -> Refuse | None:
@@ -41,7 +39,8 @@ class Joining:
         roster = node.log.roster
         same = roster.named(member.name)
         if same is not None and same.id != member.id and (same.id == node.me.id or same.id in node.links):
-            text = f"the name {member.name!r} is taken by the live peer {same.id} at {same.address}; choose another --name"
+            taken = f"the name {member.name!r} is taken by the live peer {same.id} at {same.address}"
+            text = f"{taken}; choose another --name"
             return Refuse("name_taken", text)
         if roster.get(member.id) is None and len(roster.members) >= MEMBERS_MAX:
             return Refuse("full", f"the cluster has its {MEMBERS_MAX} members; let one leave first (tanist leave)")
@@ -49,12 +48,17 @@ class Joining:
 
     def ask(self, member: Member) -> None:
         """A client follows: make it a member, or note that it moved."""
+        if self.node.log.roster.get(member.id) != self._due(member):
+            self._ask(member.id, member)
+
+    def _due(self, member: Member) -> Member:
+        """A member as it should stand in the roster now: newcomers are learners where votes are counted."""
         known = self.node.log.roster.get(member.id)
-        voter = known.voter if known is not None else not self.node.quorum
-        joined = known.joined_ns if known is not None else self.reign.core.log_time()
-        wanted = msgspec.structs.replace(member, voter=voter, joined_ns=joined)
-        if known != wanted:
-            self._ask(member.id, wanted)
+        if known is None:
+            voter, joined_ns = not self.node.quorum, self.reign.core.log_time()
+        else:
+            voter, joined_ns = known.voter, known.joined_ns
+        return msgspec.structs.replace(member, voter=voter, joined_ns=joined_ns)
 
     def leave(self, peer: str) -> None:
         """Take a member out."""
@@ -66,17 +70,15 @@ class Joining:
         node = self.node
         if node.log.roster_index > node.commit or (node.quorum and not self.reign.open):
             return
-        if not self._waiting:
-            self._promote()
-            return
-        peer = next(iter(self._waiting))
-        member = self._waiting.pop(peer)
         roster = node.log.roster
-        changed = roster.without(peer) if member is None else roster.with_member(member)
-        if changed != roster:
-            self._write(changed)
-        else:
-            self.go_on()
+        while self._waiting:
+            peer = next(iter(self._waiting))
+            member = self._waiting.pop(peer)
+            changed = roster.without(peer) if member is None else roster.with_member(self._due(member))
+            if changed != roster:
+                self._write(changed)
+                return
+        self._promote()
 
     def _promote(self) -> None:
         """A learner that has caught up votes from now on."""

@@ -34,6 +34,8 @@ class Log:
         self._rosters: list[tuple[int, Roster]] = [(0, NOBODY)]
         self._last_number = 0
         self._last_holder = ""
+        self._voters_of = NOBODY
+        self._voters: frozenset[str] = frozenset()
 
     @property
     def last(self) -> int:
@@ -56,6 +58,14 @@ class Log:
         return self._rosters[-1][1]
 
     @property
+    def voters(self) -> frozenset[str]:
+        """The ids of those that may vote, asked for at every commit and so kept."""
+        roster = self._rosters[-1][1]
+        if roster is not self._voters_of:
+            self._voters_of, self._voters = roster, roster.voters()
+        return self._voters
+
+    @property
     def roster_index(self) -> int:
         """The index at which the roster in force was written."""
         return self._rosters[-1][0]
@@ -71,10 +81,6 @@ class Log:
     def history(self) -> History:
         """This log in short, for a message."""
         return History(tuple(self._reigns[-REIGNS_SENT_MAX:]), self.last, self.commands)
-
-    def reigns(self) -> Sequence[Reign]:
-        """All reigns, oldest first."""
-        return self._reigns
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Add entries at the end."""

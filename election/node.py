@@ -9,7 +9,6 @@ import msgspec
 from tanist.election.commit import Durability
 from tanist.election.entries import Entry
 from tanist.election.events import Event, MemberChanged, SnapshotInstalled, SuffixArchived
-from tanist.election.evidence import Evidence
 from tanist.election.fallbacks import FallbackList
 from tanist.election.history import EMPTY, NO_TERM, Term
 from tanist.election.log import Log
@@ -114,7 +113,7 @@ class Node:
         known = self.log.roster.get(self.me.id)
         joined = known.joined_ns if known else 0
         voter = known.voter if known else not self.quorum
-        return Member(self.me.id, self.me.name, self.me.address, voter, self.may_serve, joined)
+        return Member(self.me.id, self.me.name, self.me.address, voter, self.may_serve and not self.disk_failed, joined)
 
     @property
     def may_serve(self) -> bool:
@@ -123,9 +122,10 @@ class Node:
 
     @property
     def able(self) -> bool:
-        """Whether this peer may stand: its disk works, and it votes (or nobody knows of it yet)."""
+        """Whether this peer may stand: its disk works, and it votes (survivor: or nobody knows of it yet)."""
         known = self.log.roster.get(self.me.id)
-        return self.may_serve and not self.disk_failed and (known is None or known.voter)
+        votes = known.voter if known is not None else not self.quorum
+        return self.may_serve and not self.disk_failed and votes
 
     def others(self) -> list[Member]:
         """The other members of the roster."""
@@ -167,8 +167,12 @@ class Node:
         self.out.persist.append(record)
 
     def is_durable(self) -> bool:
-        """Whether everything persisted so far is on disk."""
+        """Whether everything persisted so far is on disk; under load that may be never (see `on_disk`)."""
         return not self._marks
+
+    def on_disk(self, persist_id: int) -> bool:
+        """Whether what was persisted under an id is on disk, whatever followed since."""
+        return not self._marks or self._marks[0][0] > persist_id
 
     def persisted(self, persist_id: int) -> None:
         """Take in that records are on disk, and release what waited for them."""
@@ -185,9 +189,7 @@ class Node:
         if self.commit > self.applied:
             first = self.applied + 1
             entries = self.log.between(first, self.commit)
-            self.out.apply = Apply(
-                first, entries, self.durability, self.reach, len(self.log.roster.members) or 1
-            )
+            self.out.apply = Apply(first, entries, self.durability, self.reach, len(self.log.roster.members) or 1)
             self.applied = self.commit
 
     def dial(self, address: str, timeout_ns: int) -> None:
@@ -250,62 +252,59 @@ class Node:
             self._roster_changed(before)
 
     def cut(self, last: int, reason: str) -> None:
-        """Drop what the log has after `last`; in survivor mode it is kept in a readable file first."""
-        dropped = self.log.truncate(last)
-        if not dropped:
+        """Drop what the log has after `last`; in survivor mode it is kept in a readable file first.
+
+        `last` is not before this peer's snapshot: what is in there cannot be cut, only forgotten whole.
+        """
+        if last >= self.log.last:
             return
-        acknowledged_to = self.commit
-        if not self.quorum:
-            self.out.archive.append(Archive(last + 1, tuple(dropped), acknowledged_to, reason))
-            self.emit(SuffixArchived(last + 1, last + len(dropped), reason))
+        self._archive(last + 1, reason)
+        self.log.truncate(last)
         self.persist(TruncateRecord(last))
         self.durable = min(self.durable, last)
         self._marks = deque((i, min(at, last)) for i, at in self._marks)
-        if self.applied > last:
-            self._rebuild(last)
         self.commit = min(self.commit, last)
+        if self.applied > last:
+            # Entries that were applied are gone: the application begins anew from the snapshot, or from nothing.
+            self.out.rebuild, self.out.install = True, self.snapshot
+            self.applied = self.snapshot.index if self.snapshot is not None else 0
 
-    def _rebuild(self, last: int) -> None:
-        """Entries that were applied are gone: the application begins anew from the snapshot, or from nothing."""
-        at = self.snapshot.index if self.snapshot is not None and self.snapshot.index <= last else 0
-        self.out.rebuild, self.out.common = True, last
-        self.out.install = self.snapshot if at else None
-        self.applied = at
-
-    def forget_log(self, reason: str) -> None:
-        """Begin with an empty log: what this peer has forks from the server's before its own snapshot."""
-        if self.log.entries and not self.quorum:
-            first, entries = self.log.first, tuple(self.log.entries)
-            self.out.archive.append(Archive(first, entries, self.commit, reason))
-            self.emit(SuffixArchived(first, first + len(entries) - 1, reason))
+    def forget_log(self, fork: int, reason: str) -> None:
+        """Begin with an empty log: what this peer has forks from the server's after index `fork`, in its snapshot."""
+        self._archive(fork + 1, reason)
         self.log = Log()
         self.snapshot = None
         self.persist(SnapshotRecord(NO_SNAPSHOT, False))
-        self.durable = self.commit = self.applied = 0
-        self._marks = deque((i, 0) for i, _ in self._marks)
+        self.commit = self.applied = 0
+        self._nothing_durable()
         self.out.rebuild, self.out.install = True, None
 
-    def take_snapshot_over(self, meta: SnapshotMeta) -> None:
-        """Replace the log by a snapshot that arrived; entries after it stay if they continue it."""
-        keep = self.log.term_at(meta.index) == meta.term
-        if not keep and self.log.entries and not self.quorum:
-            first, entries = self.log.first, tuple(self.log.entries)
-            reason = "replaced by the server's snapshot"
-            self.out.archive.append(Archive(first, entries, self.commit, reason))
-            self.emit(SuffixArchived(first, first + len(entries) - 1, reason))
-        if keep:
-            self.log.compact(meta.index)
-        else:
-            self.log.reset(meta)
-        self.persist(SnapshotRecord(meta, keep))
+    def take_snapshot_over(self, meta: SnapshotMeta, fork: int) -> None:
+        """Replace the log, which forks from the server's after index `fork`, by a snapshot that arrived."""
+        self._archive(fork + 1, "replaced by the server's snapshot")
+        self.log.reset(meta)
         self.snapshot = meta
-        self.durable = max(self.durable, meta.index) if keep else meta.index
-        self._marks = deque((i, self.log.last if not keep else max(at, meta.index)) for i, at in self._marks)
-        if not keep or self.applied < meta.index:
-            self.out.rebuild, self.out.install = True, meta
-            self.applied = meta.index
-        self.commit = max(self.commit, meta.index) if keep else meta.index
+        self.persist(SnapshotRecord(meta, False))
+        self.commit = self.applied = meta.index
+        self._nothing_durable()
+        self.out.rebuild, self.out.install = True, meta
         self.emit(SnapshotInstalled(meta.index, meta.bytes))
+
+    def _nothing_durable(self) -> None:
+        """What is on disk is the old log yet; the new one is there when its record is, and no sooner."""
+        self.durable = 0
+        self._marks = deque((i, 0) for i, _ in self._marks)
+
+    def _archive(self, first: int, reason: str) -> None:
+        """Survivor mode: keep what leaves the log from index `first` on; what is compacted, in its snapshot."""
+        log, snapshot = self.log, self.snapshot
+        if self.quorum or first > log.last:
+            return
+        entries = tuple(log.between(max(first, log.first), log.last))
+        kept = snapshot if snapshot is not None and first < log.first else None
+        first = max(first, log.first)
+        self.out.archive.append(Archive(first, entries, self.commit, reason, kept))
+        self.emit(SuffixArchived(first, log.last, reason))
 
     def commit_to(self, index: int, durability: Durability, reach: int) -> None:
         """Raise the commit index; it never goes back within one history."""
@@ -331,8 +330,13 @@ class Node:
                 self.emit(MemberChanged(member.id, member.name, member.address, "left"))
 
     def lost_link(self, peer: str) -> None:
-        """Forget a link, and who had been named heir over it."""
+        """Forget a link that ended."""
         self.links.pop(peer, None)
+
+    def close(self, peer: str, reason: str) -> None:
+        """End the links to a peer; no `LinkDown` will say so."""
+        self.links.pop(peer, None)
+        self.out.close.append((peer, reason))
 
     def serving_term(self) -> Term:
         """The term this peer would serve in now."""
@@ -341,7 +345,3 @@ class Node:
     def dial_outcome(self, address: str) -> None:
         """A dial ended."""
         self.dialing.pop(address, None)
-
-    def evidence_text(self, evidence: Evidence | str, detail: str) -> str:
-        """Evidence with its detail, for lists of who was left out."""
-        return f"{evidence} {detail}".strip()

@@ -171,13 +171,15 @@ class Archive:
     """Entries that leave the log without having been everyone's: keep them readable before they go.
 
     Written to disk before `persist` of the same `Ready`. `acknowledged_to` is the last index in them that
-    this peer knows to have been committed.
+    this peer knows to have been committed. `snapshot` is set when entries before `first` leave too that only
+    this peer's snapshot still holds: keep a copy of its file.
     """
 
     first: int
     entries: tuple[Entry, ...]
     acknowledged_to: int
     reason: str
+    snapshot: SnapshotMeta | None = None
 
 
 @dataclass(frozen=True, slots=True)

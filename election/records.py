@@ -54,6 +54,10 @@ class FoundingRecord(Record, frozen=True):
     members: Roster
     accepted: bool
 
+    def names(self, number: int, members: Roster) -> bool:
+        """Whether this is of the attempt with that number and exactly those members."""
+        return self.number == number and self.members.ids() == members.ids()
+
 
 class SnapshotRecord(Record, frozen=True):
     """The log now begins after this snapshot, which was on disk before; later entries stay if they fit."""
@@ -127,7 +131,7 @@ class Stored:
                 self.founding = record
             case FoundingRecord():
                 self.refused.append(record)
-                if self.founding is not None and self.founding.number <= record.number:
+                if self.founding is not None and self.founding.names(record.number, record.members):
                     self.founding = None
             case SnapshotRecord(meta, keep_log):
                 self._begin_after(meta, keep_log)

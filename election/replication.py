@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tanist.election.history import History, fork
-from tanist.election.messages import Append, Conflict, SnapshotOffer, Stored
+from tanist.election.messages import Append, Conflict, SnapshotOffer
 from tanist.election.node import Node
 from tanist.election.roster import Member
 from tanist.election.settings import APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, IN_FLIGHT_ENTRIES_MAX
@@ -34,8 +34,19 @@ class Progress:
     """The newest list version it has on disk."""
     commit_sent: int = 0
     was_at: int = 0
-    """What it held at the heartbeat before: in sync means to hold what was committed then."""
+    """What it held at the heartbeat before: no more since then means that it is slow, or that something got lost."""
     priority: int = 0
+
+    def stored(self, index: int) -> bool:
+        """It holds everything up to `index` on disk. Returns whether that is news."""
+        news = index > self.match
+        self.match = max(self.match, index)
+        self.waiting = False
+        if index >= self.snapshot:
+            self.snapshot = 0
+        self.probing = False
+        self.next = max(self.next, self.match + 1)
+        return news
 
 
 class Replication:
@@ -103,26 +114,19 @@ class Replication:
         progress.snapshot = meta.index
         self.node.send(peer, SnapshotOffer(self.term, meta))
 
-    def offer_again(self, peer: str, progress: Progress) -> None:
-        """A snapshot was offered a while ago and has not been taken: offer the present one."""
+    def nudge(self, peer: str, progress: Progress) -> None:
+        """Nothing came of what was sent for a whole heartbeat: it may have gone lost with one of several links.
+
+        A snapshot is offered again; else a message without entries at the place reached makes the client say
+        what it lacks, and costs nothing when it is only slow.
+        """
         if progress.snapshot:
             self._offer_snapshot(peer, progress)
-
-    def stored(self, peer: str, message: Stored) -> bool:
-        """A client holds more on disk. Returns whether that is news."""
-        progress = self.clients.get(peer)
-        if progress is None or message.term != self.term or message.match > self.node.log.last:
-            return False
-        news = message.match > progress.match
-        progress.match = max(progress.match, message.match)
-        progress.waiting = False
-        if progress.snapshot and message.match >= progress.snapshot:
-            progress.snapshot = 0
-        if progress.probing:
-            progress.probing = False
-            progress.next = progress.match + 1
-        progress.next = max(progress.next, progress.match + 1)
-        return news
+        elif progress.probing:
+            progress.waiting = False
+            self.push(peer, progress, always=True)
+        else:
+            self._append(peer, progress, progress.next - 1, ())
 
     def conflict(self, peer: str, message: Conflict) -> None:
         """A client's log does not meet mine where I thought: its history says where it does."""
@@ -130,7 +134,8 @@ class Replication:
         if progress is None or message.term != self.term:
             return
         at = fork(self.node.log.history(), message.history).at
-        progress.next = max(1, min(at, message.previous) + 1)
+        # Always below what did not fit, so that two peers cannot send each other the same for ever.
+        progress.next = max(1, min(at + 1, message.previous))
         # A client that gave up its log holds nothing of it any more.
         progress.match = min(progress.match, at)
         progress.probing, progress.waiting, progress.snapshot = True, False, 0

@@ -20,8 +20,12 @@ class Retries:
         """Whether the next retry starts now (the one before has ended or run out of time by then)."""
         return not self.done and self.started < self.attempts and now >= self.begin + (self.started + 1) * self.interval
 
-    def start(self) -> int:
+    def start(self, now: int) -> int:
         """Start the next retry, and return its number, from 1."""
+        late = now - self.begin - (self.started + 1) * self.interval
+        if late > self.interval // 2:
+            # This peer was away: the retry still has its whole interval.
+            self.begin += late
         self.started += 1
         self.open = True
         return self.started

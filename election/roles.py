@@ -49,7 +49,6 @@ TRANSITIONS: dict[tuple[Role, Cause], Role] = {
     (Role.CLIENT, Cause.FOUND_SERVER): Role.CLIENT,
     (Role.CANDIDATE, Cause.WON): Role.SERVER,
     (Role.CANDIDATE, Cause.LOST_BALLOT): Role.SEEKING,
-    (Role.CANDIDATE, Cause.HIGHER_NUMBER): Role.SEEKING,
     (Role.CANDIDATE, Cause.FOUND_SERVER): Role.CLIENT,
     (Role.CANDIDATE, Cause.DISK): Role.SEEKING,
     (Role.CANDIDATE, Cause.AWAY): Role.SEEKING,

@@ -9,14 +9,12 @@ from tanist.election.settings import Safety
 
 
 class SafetyRules(Protocol):
-    """Who wins, what commits, what a cut-off server does, what follows when two histories meet."""
+    """Who wins, what commits, what follows when two histories meet."""
 
     live_server_vetoes: bool
     """Whether one peer with a live server ends a canvass; otherwise it is one missing vote."""
     heals: bool
     """Whether two histories that met are compared and one gives way; otherwise the higher number wins."""
-    serves_cut_off: bool
-    """Whether a server that reaches nobody goes on."""
 
     def freshness(self, history: History) -> tuple[int, ...]:
         """The order of histories in a ballot: nobody votes for a lower one than its own."""
@@ -33,7 +31,6 @@ class Survivor:
 
     live_server_vetoes = True
     heals = True
-    serves_cut_off = True
 
     def freshness(self, history: History) -> tuple[int, ...]:
         """More commands, then the higher term, then the longer."""
@@ -53,7 +50,6 @@ class Quorum:
 
     live_server_vetoes = False
     heals = False
-    serves_cut_off = False
 
     def freshness(self, history: History) -> tuple[int, ...]:
         """The last term's number, then the length (Raft 5.4.1)."""

@@ -24,10 +24,10 @@ from tanist.election.messages import (
     Seek,
     Serving,
 )
+from tanist.election.order import before_me, waited_for
 from tanist.election.ready import Remote
 from tanist.election.retries import Retries
 from tanist.election.roles import Role
-from tanist.election.safety import rules_of
 from tanist.election.settings import MS
 
 if TYPE_CHECKING:
@@ -85,6 +85,9 @@ class Seeking(Behaviour):
         if node.without_since is None:
             node.without_since = node.now
         self.asked_again_at = node.now + times.retry
+        if node.quorum and not node.log.roster.members:
+            # However this search begins: without a roster there is a cluster to be founded, or joined.
+            self.founding = Founding(self.core)
         if self.hold_for:
             self._hold(self.hold_for, times.round, "it stands")
         elif self.wait_ns:
@@ -102,8 +105,9 @@ class Seeking(Behaviour):
 
     def _begin_start(self) -> None:
         node, times = self.node, self.node.times
-        if node.quorum and node.log.roster.get(node.me.id) is None and not node.log.roster.members:
-            self.founding = Founding(self.core)
+        # The first search is made before the first step tells the time.
+        self.since = self.since or node.now
+        if self.founding is not None:
             self.way = Way.FIRST_START
         elif node.fresh:
             self.way = Way.FIRST_START
@@ -172,11 +176,13 @@ class Seeking(Behaviour):
         told = f"{evidence} {detail}".strip()
         if self._is_retry_target(address):
             self._retry_answered(evidence, detail)
-        for known, peer in [*self._targets().items(), (node.last_address, node.last_server)]:
-            if known == address and peer and peer not in node.links:
-                self.contacts.lost(peer, told, evidence is Evidence.REFUSED)
-                if self.holding and self.holding[0] == peer:
-                    self._strike(peer, told)
+        meant = {peer for known, peer in self._targets().items() if known == address and peer}
+        if address == node.last_address and node.last_server:
+            meant.add(node.last_server)
+        for peer in sorted(meant - node.links.keys()):
+            self.contacts.lost(peer, told, evidence is Evidence.REFUSED)
+            if self.holding and self.holding[0] == peer:
+                self._strike(peer, told)
         self._consider()
 
     def received(self, peer: str, message: Message) -> None:
@@ -187,14 +193,16 @@ class Seeking(Behaviour):
                 self._met_follower(peer, term, server, address)
             case Seek(ends_in_ms=left_ms) | NotYet(wait_ms=left_ms):
                 self._met_seeker(peer, message, left_ms)
-            case Found() | FoundAnswer() if self.founding is not None:
+            case Found() | FoundAnswer() if self.founding is not None and not self.founding.opened:
                 self.founding.received(peer, message)
                 self._consider()
             case _:
                 pass
 
     def _met_server(self, peer: str, term: Term) -> None:
-        """A server: follow it, unless its number is below mine and it cannot take a higher one without a vote."""
+        """A server: follow it, unless this peer has just voted for another in a higher number."""
+        if self.hold_for and self.holding is not None and term.number < self.node.number:
+            return
         if self.retries is not None and self.retries.open and peer == self.node.last_server:
             self._log_retry("answered", "")
         self.core.follow(peer, term)
@@ -264,7 +272,7 @@ class Seeking(Behaviour):
         node, retries = self.node, self.retries
         assert retries is not None
         addresses = [node.last_address] if self.way is Way.RETRYING else list(node.me.given)
-        attempt = retries.start()
+        attempt = retries.start(node.now)
         for address in addresses:
             after = (node.now - self.since) / MS
             node.emit(events.RetryStarted(attempt, retries.attempts, address, after))
@@ -317,6 +325,9 @@ class Seeking(Behaviour):
         if self.retries is not None and not self.retries.done:
             self.since = node.now
             self.retries = Retries(node.now, times.retry, times.attempts)
+        elif self.way is Way.RESTARTING:
+            self.waiting_until = node.now + (times.retry if node.quorum else times.start_wait)
+            self._ask_everyone()
         elif self.way is Way.WALKING:
             self.contacts = Contacts()
             self.holding = None
@@ -346,8 +357,13 @@ class Seeking(Behaviour):
                 self._walk()
 
     def _start_walking(self) -> None:
-        self.way = Way.WALKING
+        self._end_counting()
         self._walk()
+
+    def _end_counting(self) -> None:
+        """The way to begin is over, retries and all: from here on the list is walked."""
+        self.way = Way.WALKING
+        self.retries = None
 
     def _walk(self) -> None:
         """The first in list order that answers stands; if nobody is before me, I do."""
@@ -357,7 +373,7 @@ class Seeking(Behaviour):
         if self.holding is not None and self.holding[1] > node.now and self.hold_for == self.holding[0]:
             return
         self.holding = None
-        for peer in self._before_me():
+        for peer in before_me(self.node, self.contacts):
             if peer in self.contacts.struck:
                 continue
             contact = self.contacts.of(peer)
@@ -371,29 +387,6 @@ class Seeking(Behaviour):
             self.contacts.struck.add(peer)
             self._tell_choice(events.FallbackStruck(peer, contact.failed or contact.follows or "no answer"))
         self._stand_or_wait()
-
-    def _before_me(self) -> list[str]:
-        """The peers that go before this one, best first."""
-        node = self.node
-        listed = [e.id for e in node.fallbacks.entries if e.id != node.me.id]
-        place = node.fallbacks.place(node.me.id)
-        if place is not None:
-            return [e.id for e in node.fallbacks.entries[:place]]
-        if not node.able:
-            members = [m.id for m in node.others() if m.serve and m.voter and m.id not in listed]
-            return [*listed, *members]
-        # Not in the list: behind it, and among such by freshness, then id.
-        freshness = rules_of(node.settings.safety).freshness
-        mine = freshness(node.log.history())
-        better = []
-        for peer, contact in self.contacts.by_id.items():
-            member = node.log.roster.get(peer)
-            if peer in listed or not contact.answered or (member is not None and not (member.serve and member.voter)):
-                continue
-            theirs = freshness(contact.history)
-            if theirs > mine or (theirs == mine and peer < node.me.id):
-                better.append(peer)
-        return [*listed, *sorted(better)]
 
     def _hold(self, peer: str, wait_ns: int, reason: str) -> None:
         wait = min(wait_ns, self.node.times.round)
@@ -437,21 +430,11 @@ class Seeking(Behaviour):
         return not self._missing()
 
     def _missing(self) -> list[str]:
-        """Survivor mode: members that may hold what this peer, which does not count, never had."""
+        """For whom to wait before standing: in quorum mode, and while this peer counts, for nobody."""
         node = self.node
         if node.quorum or self.core.counts_now() or node.log.last == 0:
             return []
-        out = []
-        for member in node.others():
-            contact = self.contacts.of(member.id)
-            if contact.answered:
-                continue
-            if contact.failed and contact.refused_only and self.evidence != "start":
-                continue
-            if member.id == self.node.last_server and self.evidence == Evidence.GOODBYE:
-                continue
-            out.append(member.id)
-        return out
+        return waited_for(node, self.contacts, self.evidence)
 
     def _cannot_stand(self) -> None:
         node = self.node
@@ -467,7 +450,7 @@ class Seeking(Behaviour):
 
     def wait_for(self, peer: str) -> None:
         """Someone stands whom this peer supports: give it one retry round."""
-        self.way = Way.WALKING
+        self._end_counting()
         self.stand_at = self.waiting_until = None
         self.hold_for = peer
         self._hold(peer, self.node.times.round, "it stands")
@@ -487,5 +470,4 @@ class Seeking(Behaviour):
         everyone = bool(answered) and all(a in known or a == node.me.address for a in node.me.given)
         if not everyone and not retries.done:
             return
-        self.way = Way.WALKING
-        self._walk()
+        self._start_walking()

@@ -1,5 +1,6 @@
 """The chat, through the machine as peers run it: who may talk, who hears, and when a nickname is free."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -50,7 +51,7 @@ class Room:
 
 
 @pytest.fixture
-def room():
+def room() -> Iterator[Room]:
     room = Room("abc")
     yield room
     # The checking machine found no rule broken, whatever the test did.
@@ -63,34 +64,34 @@ def refusal(room: Room, *call: Any) -> tuple[str, str]:
     return caught.value.code, caught.value.message
 
 
-def test_everybody_but_the_sender_hears(room):
+def test_everybody_but_the_sender_hears(room: Room) -> None:
     assert room.call("a", "register", "ada") == "OK"
     assert room.call("a", "msg", "здравей 👋") == "OK"
     assert room.heard == {"a": [], "b": ["[ada]: здравей 👋"], "c": ["[ada]: здравей 👋"]}
 
 
-def test_a_nickname_has_one_holder(room):
+def test_a_nickname_has_one_holder(room: Room) -> None:
     room.call("a", "register", "ada")
     assert refusal(room, "b", "register", "ada") == ("nickname_taken", "Nickname is taken")
     assert room.call("a", "register", "ada") == "OK"
     assert room.query("who") == ["ada"]
 
 
-def test_a_new_nickname_frees_the_old_one(room):
+def test_a_new_nickname_frees_the_old_one(room: Room) -> None:
     room.call("a", "register", "ada")
     room.call("a", "register", "eve")
     assert room.call("b", "register", "ada") == "OK"
     assert room.query("who") == ["ada", "eve"]
 
 
-def test_a_refused_new_nickname_leaves_the_old_one(room):
+def test_a_refused_new_nickname_leaves_the_old_one(room: Room) -> None:
     room.call("a", "register", "ada")
     room.call("b", "register", "bob")
     refusal(room, "a", "register", "bob")
     assert room.query("who") == ["ada", "bob"]
 
 
-def test_a_nickname_is_free_when_its_session_has_closed(room):
+def test_a_nickname_is_free_when_its_session_has_closed(room: Room) -> None:
     room.call("a", "register", "ada")
     room.close("a")
     room.close("b")
@@ -98,29 +99,29 @@ def test_a_nickname_is_free_when_its_session_has_closed(room):
     assert room.call("c", "register", "ada") == "OK"
 
 
-def test_only_those_with_a_nickname_talk(room):
+def test_only_those_with_a_nickname_talk(room: Room) -> None:
     assert refusal(room, "a", "msg", "hello")[0] == "not_registered"
     assert room.heard["b"] == []
 
 
 @pytest.mark.parametrize("nick", ["", " ada", "a\nb", "\x07", "x" * (NICK_LENGTH_MAX + 1)])
-def test_bad_nicknames_are_refused(room, nick):
+def test_bad_nicknames_are_refused(room: Room, nick: str) -> None:
     assert refusal(room, "a", "register", nick)[0] == "bad_nickname"
 
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * (TEXT_LENGTH_MAX + 1)])
-def test_bad_messages_are_refused(room, text):
+def test_bad_messages_are_refused(room: Room, text: str) -> None:
     room.call("a", "register", "ada")
     assert refusal(room, "a", "msg", text)[0] == "bad_text"
 
 
-def test_nobody_forges_a_line_of_another(room):
+def test_nobody_forges_a_line_of_another(room: Room) -> None:
     room.call("a", "register", "ada")
     room.call("a", "msg", "hi\n[bob]: forged")
     assert room.heard["b"] == ["[ada]: hi [bob]: forged"]
 
 
-def test_history_has_the_last_messages_and_is_bounded(room, monkeypatch):
+def test_history_has_the_last_messages_and_is_bounded(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HISTORY_MAX", 3)
     room.call("a", "register", "ada")
     for n in range(5):

@@ -17,14 +17,14 @@ def ctx(counter: Counter) -> Context:
     return Context(counter, "counter", TimerTable())
 
 
-def test_it_adds(counter, ctx):
+def test_it_adds(counter: Counter, ctx: Context) -> None:
     assert counter.value(ctx) == 0
     assert [counter.add(ctx), counter.add(ctx, 5), counter.add(ctx, -7)] == [1, 6, -1]
     assert counter.value(ctx) == -1
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_it_refuses_what_a_snapshot_could_not_hold(counter, ctx, sign):
+def test_it_refuses_what_a_snapshot_could_not_hold(counter: Counter, ctx: Context, sign: int) -> None:
     counter.add(ctx, sign * TOTAL_MAX)
     with pytest.raises(Refused) as caught:
         counter.add(ctx, sign)

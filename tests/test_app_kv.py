@@ -1,5 +1,6 @@
 """Keys and values, through the machine as peers run it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -37,14 +38,14 @@ class Store:
 
 
 @pytest.fixture
-def store():
+def store() -> Iterator[Store]:
     store = Store()
     yield store
     # The checking machine found no rule broken, whatever the test did.
     assert store.machine.take_failures() == []
 
 
-def test_what_was_set_is_got(store):
+def test_what_was_set_is_got(store: Store) -> None:
     assert store.query("get", "k") is None
     assert store.call("set", "k", "v") == "OK"
     assert store.query("get", "k") == "v"
@@ -53,19 +54,19 @@ def test_what_was_set_is_got(store):
 
 
 @pytest.mark.parametrize(("given", "kept"), [(b"\x00\xff", b"\x00\xff"), ("ü".encode(), "ü"), (b"", "")])
-def test_values_are_binary_safe_and_utf8_is_text(store, given, kept):
+def test_values_are_binary_safe_and_utf8_is_text(store: Store, given: Any, kept: Any) -> None:
     store.call("set", "k", given)
     assert store.query("get", "k") == kept
 
 
-def test_del_says_whether_it_was_there(store):
+def test_del_says_whether_it_was_there(store: Store) -> None:
     store.call("set", "k", "")
     assert store.call("del", "k") is True
     assert store.call("del", "k") is False
     assert store.query("get", "k") is None
 
 
-def test_incr_counts_from_nothing_and_from_text(store):
+def test_incr_counts_from_nothing_and_from_text(store: Store) -> None:
     assert store.call("incr", "n") == 1
     assert store.call("incr", "n", -5) == -4
     store.call("set", "n", b"41")
@@ -74,7 +75,7 @@ def test_incr_counts_from_nothing_and_from_text(store):
 
 
 @pytest.mark.parametrize("value", ["a", "", "1.5", " 1", "1_0", "--1", "٣", "9" * 20, b"\xff"])
-def test_incr_refuses_what_is_no_integer(store, value):
+def test_incr_refuses_what_is_no_integer(store: Store, value: Any) -> None:
     store.call("set", "n", value)
     with pytest.raises(Refused) as caught:
         store.call("incr", "n")
@@ -83,7 +84,7 @@ def test_incr_refuses_what_is_no_integer(store, value):
 
 
 @pytest.mark.parametrize(("start", "by"), [(str(2**63 - 1), 1), (f"-{2**63 - 1}", -1), ("0", 2**63)])
-def test_incr_refuses_what_would_not_fit(store, start, by):
+def test_incr_refuses_what_would_not_fit(store: Store, start: Any, by: Any) -> None:
     store.call("set", "n", start)
     with pytest.raises(Refused) as caught:
         store.call("incr", "n", by)
@@ -91,7 +92,7 @@ def test_incr_refuses_what_would_not_fit(store, start, by):
     assert store.query("get", "n") == start
 
 
-def test_cas_sets_only_what_is_as_expected(store):
+def test_cas_sets_only_what_is_as_expected(store: Store) -> None:
     assert store.call("cas", "k", "old", "new") is False
     assert store.call("cas", "k", None, "first") is True
     assert store.call("cas", "k", None, "second") is False
@@ -99,7 +100,7 @@ def test_cas_sets_only_what_is_as_expected(store):
     assert store.query("get", "k") == "second"
 
 
-def test_keys_are_sorted_filtered_and_bounded(store, monkeypatch):
+def test_keys_are_sorted_filtered_and_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("b2", "a", "b1"):
         store.call("set", key, "x")
     assert store.query("keys") == ["a", "b1", "b2"]
@@ -108,14 +109,15 @@ def test_keys_are_sorted_filtered_and_bounded(store, monkeypatch):
     assert store.query("keys") == ["a", "b1"]
 
 
-def test_sizes_are_limited(store):
+def test_sizes_are_limited(store: Store) -> None:
     store.call("set", "k" * KEY_LENGTH_MAX, "v" * VALUE_LENGTH_MAX)
     for key, value, code in [
         ("", "v", "bad_key"),
         ("k" * (KEY_LENGTH_MAX + 1), "v", "bad_key"),
         ("k", "v" * (VALUE_LENGTH_MAX + 1), "value_too_large"),
     ]:
-        for name, arguments in [("set", [key, value]), ("cas", [key, None, value])]:
+        calls: list[tuple[str, list[str | None]]] = [("set", [key, value]), ("cas", [key, None, value])]
+        for name, arguments in calls:
             with pytest.raises(Refused) as caught:
                 store.call(name, *arguments)
             assert caught.value.code == code

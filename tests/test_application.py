@@ -3,6 +3,8 @@
 import json
 import sys
 import textwrap
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Optional
 
 import msgspec
@@ -68,32 +70,32 @@ class Poll(Application):
 # Definition
 
 
-def test_state_begins_by_default_or_by_type_and_is_not_shared():
+def test_state_begins_by_default_or_by_type_and_is_not_shared() -> None:
     first, second = Poll(), Poll()
     first.log.append("more")
     assert (second.votes, second.log, second.best, second.note) == ({}, ["begun"], Tally(), None)
     assert (second.pair, second.raw, second.share) == ((0, ""), {}, 0.5)
 
 
-def test_what_is_not_declared_cannot_be_set():
+def test_what_is_not_declared_cannot_be_set() -> None:
     with pytest.raises(AttributeError, match=r"Poll\.extra is not declared.*write `extra: <type>`"):
         Poll().extra = 1
 
 
-def test_the_base_is_no_application():
+def test_the_base_is_no_application() -> None:
     with pytest.raises(TypeError, match="derives from it"):
         Application()
 
 
-def test_a_subclass_has_its_bases_operations_and_state():
+def test_a_subclass_has_its_bases_operations_and_state() -> None:
     class Long(Poll):
         more: int
 
         @command
-        def vote(self, ctx: Context, choice: int) -> Tally:
+        def vote(self, ctx: Context, choice: int, weight: float = 2.0) -> Tally:
             """Vote twice."""
             self.more += 1
-            return super().vote(ctx, choice)
+            return super().vote(ctx, choice, weight)
 
     specification = describe(Long)
     assert specification.name == "long"
@@ -161,7 +163,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"], ids=["", "future"])
-def test_definition_errors_say_where_and_what_to_write(case, future):
+def test_definition_errors_say_where_and_what_to_write(case: str, future: str) -> None:
     body, message = BAD[case]
     source = (
         future
@@ -176,7 +178,7 @@ def test_definition_errors_say_where_and_what_to_write(case, future):
     assert str(caught.value).startswith("bad.py:")
 
 
-def test_helpers_properties_and_constants_are_left_alone():
+def test_helpers_properties_and_constants_are_left_alone() -> None:
     class Fine(Application):
         LIMITS = [1, 2]
         _hidden: int
@@ -186,7 +188,7 @@ def test_helpers_properties_and_constants_are_left_alone():
             return self._hidden * 2
 
         @staticmethod
-        def helper(anything):
+        def helper(anything: Any) -> Any:
             return anything
 
         async def not_a_command(self) -> None: ...
@@ -198,7 +200,7 @@ def test_helpers_properties_and_constants_are_left_alone():
 # Specification
 
 
-def test_a_specification_tells_all_that_gateways_need():
+def test_a_specification_tells_all_that_gateways_need() -> None:
     specification = describe(Poll())
     assert (specification.name, specification.doc) == ("poll", "One question, one vote a person.")
     assert [o.name for o in specification.commands] == ["vote", "del"]
@@ -228,7 +230,7 @@ def test_a_specification_tells_all_that_gateways_need():
     assert find(Poll, "results").doc == "Votes by session."
 
 
-def test_an_application_without_docstring_has_none():
+def test_an_application_without_docstring_has_none() -> None:
     class Silent(Application):
         pass
 
@@ -239,7 +241,7 @@ def decoded(name: str, arguments: Any, **options: Any) -> Any:
     return msgspec.msgpack.decode(validate(Poll, name, arguments, **options))
 
 
-def test_arguments_are_encoded_by_name_without_defaults():
+def test_arguments_are_encoded_by_name_without_defaults() -> None:
     assert decoded("vote", {"choice": 1}) == {"choice": 1}
     assert decoded("vote", {"choice": 1, "weight": 1.0}) == {"choice": 1}
     assert decoded("vote", {"choice": 1, "weight": 2}) == {"choice": 1, "weight": 2.0}
@@ -247,7 +249,7 @@ def test_arguments_are_encoded_by_name_without_defaults():
     assert decoded("results", []) == {}
 
 
-def test_text_becomes_what_is_declared_only_if_asked():
+def test_text_becomes_what_is_declared_only_if_asked() -> None:
     assert decoded("vote", {"choice": "3"}, text=True) == {"choice": 3}
     with pytest.raises(BadRequest, match="poll vote: choice: Expected `int`, got `str`"):
         validate(Poll, "vote", {"choice": "3"})
@@ -255,7 +257,7 @@ def test_text_becomes_what_is_declared_only_if_asked():
     assert decoded("results", ["5"], text=True) == {"value": "5"}
 
 
-def test_bytes_take_text_as_utf8_and_bytes_as_they_are():
+def test_bytes_take_text_as_utf8_and_bytes_as_they_are() -> None:
     assert decoded("del", {"data": "ü"}) == {"data": "ü".encode()}
     assert decoded("del", {"data": b"\xff\x00"}) == {"data": b"\xff\x00"}
     assert decoded("results", {"value": b"\xff"}) == {"value": b"\xff"}
@@ -281,17 +283,17 @@ def test_bytes_take_text_as_utf8_and_bytes_as_they_are():
         ("results", {1: 2}, "no argument '1'; it takes: value"),
     ],
 )
-def test_bad_arguments_are_named(name, arguments, message):
+def test_bad_arguments_are_named(name: str, arguments: Any, message: str) -> None:
     with pytest.raises(BadRequest, match=message):
         validate(Poll, name, arguments)
 
 
-def test_bad_json_in_text_is_named():
+def test_bad_json_in_text_is_named() -> None:
     with pytest.raises(BadRequest, match=r"poll del: tags: expected list\[str\] | None as JSON"):
         validate(Poll, "del", {"data": "x", "tags": "[1"}, text=True)
 
 
-def test_unknown_and_internal_operations_are_not_found():
+def test_unknown_and_internal_operations_are_not_found() -> None:
     with pytest.raises(NotFound, match="poll has no 'nothing'; it has: vote, del, results"):
         validate(Poll, "nothing", {})
     with pytest.raises(NotFound):
@@ -299,12 +301,12 @@ def test_unknown_and_internal_operations_are_not_found():
     assert validate(Poll, "finish", {}, internal=True) == b"\x80"
 
 
-def test_arguments_have_a_limit():
+def test_arguments_have_a_limit() -> None:
     with pytest.raises(TooLarge, match="bytes of arguments"):
         validate(Poll, "del", {"data": b"x" * BODY_BYTES_MAX})
 
 
-def test_constraints_of_annotated_types_hold():
+def test_constraints_of_annotated_types_hold() -> None:
     class Narrow(Application):
         @command
         def pick(self, ctx: Context, n: Annotated[int, msgspec.Meta(ge=1, le=3)]) -> None: ...
@@ -317,7 +319,7 @@ def test_constraints_of_annotated_types_hold():
 # State
 
 
-def test_state_comes_back_as_it_was_with_the_order_of_dicts():
+def test_state_comes_back_as_it_was_with_the_order_of_dicts() -> None:
     poll, codec = Poll(), describe(Poll).codec
     poll.votes.update({"z": 1, "a": 2})
     poll.pair, poll.raw, poll.best = (7, "x"), {"t": "text", "b": b"text"}, Tally(1, 2)
@@ -328,16 +330,16 @@ def test_state_comes_back_as_it_was_with_the_order_of_dicts():
     assert (restored.pair, restored.raw, restored.best) == ((7, "x"), {"t": "text", "b": b"text"}, Tally(1, 2))
 
 
-def test_state_that_was_added_since_begins_anew():
+def test_state_that_was_added_since_begins_anew() -> None:
     codec = describe(Poll).codec
     restored = Poll()
     codec.adopt(restored, codec.decode(msgspec.msgpack.encode({"votes": {"a": 1}, "gone": 5})))
     assert (restored.votes, restored.log) == ({"a": 1}, ["begun"])
 
 
-def test_state_that_cannot_be_encoded_names_the_field():
+def test_state_that_cannot_be_encoded_names_the_field() -> None:
     poll = Poll()
-    poll.log.append(object())
+    poll.log.append(object())  # type: ignore[arg-type]
     with pytest.raises(StateError, match="the state of poll cannot be encoded: log: "):
         describe(Poll).codec.encode(poll)
     with pytest.raises(StateError, match="no state of poll"):
@@ -356,7 +358,7 @@ class Said(Event):
     seen: list[str] = []
 
 
-def test_an_events_line_is_one_line_and_its_fields_are_apart():
+def test_an_events_line_is_one_line_and_its_fields_are_apart() -> None:
     said = Said("ada", "a\nb\u2028c", ["x"])
     fields = event_fields(said)
     said.seen.append("y")
@@ -365,12 +367,12 @@ def test_an_events_line_is_one_line_and_its_fields_are_apart():
     assert json.dumps(fields)
 
 
-def test_a_template_cannot_be_filled_by_what_is_said():
+def test_a_template_cannot_be_filled_by_what_is_said() -> None:
     said = Said("{text}", "{nick.__class__}")
     assert event_line(said, event_fields(said)) == "[{text}]: {nick.__class__}"
 
 
-def test_an_event_without_template_is_its_name_and_fields():
+def test_an_event_without_template_is_its_name_and_fields() -> None:
     class LotOpened(Event):
         name: str
         start: int
@@ -379,7 +381,7 @@ def test_an_event_without_template_is_its_name_and_fields():
     assert event_line(event, event_fields(event)) == "lot_opened name=vase start=5"
 
 
-def test_wrong_events_are_refused():
+def test_wrong_events_are_refused() -> None:
     with pytest.raises(EventDefinitionError, match=r"names \{nick\}"):
 
         class Wrong(Event):
@@ -397,11 +399,11 @@ def test_wrong_events_are_refused():
 
 
 @pytest.mark.parametrize("value", [None, "OK", 5, 1.5, b"\xff", [1, "a"], {"a": None}])
-def test_results_come_back_as_plain_values(value):
+def test_results_come_back_as_plain_values(value: Any) -> None:
     assert decode_reply(encode_result(value)) == value
 
 
-def test_errors_come_back_as_what_they_were():
+def test_errors_come_back_as_what_they_were() -> None:
     with pytest.raises(Overloaded, match="too much"):
         decode_reply(encode_error("overloaded", "too much"))
     with pytest.raises(ApplicationFailed):
@@ -415,20 +417,20 @@ def test_errors_come_back_as_what_they_were():
 
 
 @pytest.mark.parametrize("code", ["no_server", "unknown_session", "", "ü", 5])
-def test_an_application_cannot_pretend_that_a_command_was_not_tried(code):
+def test_an_application_cannot_pretend_that_a_command_was_not_tried(code: Any) -> None:
     with pytest.raises(Refused) as caught:
         decode_reply(encode_refusal(Refused("no", code)))
     assert caught.value.code == "refused"
 
 
-def test_any_refusal_can_be_encoded():
+def test_any_refusal_can_be_encoded() -> None:
     with pytest.raises(Refused, match=r"\?"):
         decode_reply(encode_refusal(Refused("\ud800")))
     with pytest.raises(Refused, match="Refused"):
-        decode_reply(encode_refusal(Refused(object())))
+        decode_reply(encode_refusal(Refused(object())))  # type: ignore[arg-type]
 
 
-def test_a_reply_has_a_limit_and_garbage_is_no_reply():
+def test_a_reply_has_a_limit_and_garbage_is_no_reply() -> None:
     with pytest.raises(ValueError, match="at most"):
         encode_result("x" * REPLY_BYTES_MAX)
     with pytest.raises(ValueError, match="not a reply"):
@@ -439,7 +441,7 @@ def test_a_reply_has_a_limit_and_garbage_is_no_reply():
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_built_in_applications_load_by_name(name):
+def test_built_in_applications_load_by_name(name: str) -> None:
     loaded, application = load_application(name)
     assert loaded == name
     assert isinstance(application, Application)
@@ -448,7 +450,7 @@ def test_built_in_applications_load_by_name(name):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sys, "path", list(sys.path))
     known = set(sys.modules)
     yield tmp_path
@@ -456,12 +458,12 @@ def folder(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def write(path, body):
+def write(path: Path, body: str) -> Path:
     path.write_text("from tanist.peer.application import Application, Context, command\n" + textwrap.dedent(body))
     return path
 
 
-def test_a_users_file_loads_with_the_files_beside_it(folder):
+def test_a_users_file_loads_with_the_files_beside_it(folder: Path) -> None:
     (folder / "notes_helper_xyz.py").write_text("Text = str\n")
     path = write(
         folder / "notes.py",
@@ -475,7 +477,7 @@ def test_a_users_file_loads_with_the_files_beside_it(folder):
     assert (name, describe(application).state) == ("notes", {"notes": "list[str]"})
 
 
-def test_a_users_module_loads(folder, monkeypatch):
+def test_a_users_module_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(folder))
     (folder / "package_xyz").mkdir()
     (folder / "package_xyz" / "__init__.py").touch()
@@ -495,7 +497,7 @@ def test_a_users_module_loads(folder, monkeypatch):
         ("tanist.peer.apps.kv:Other", "has no class 'Other'; applications in it: Kv"),
     ],
 )
-def test_load_errors_say_what_to_do(spec, message):
+def test_load_errors_say_what_to_do(spec: str, message: str) -> None:
     with pytest.raises(LoadError, match=message):
         load_application(spec)
 
@@ -510,7 +512,7 @@ def test_load_errors_say_what_to_do(spec, message):
         ("raise SystemExit(3)\n", r"notes\.py:2: SystemExit: 3"),
     ],
 )
-def test_errors_in_a_users_file_have_file_and_line(folder, body, message):
+def test_errors_in_a_users_file_have_file_and_line(folder: Path, body: str, message: str) -> None:
     path = write(folder / "notes.py", body)
     with pytest.raises(LoadError, match=message):
         load_application(f"{path}:Notes")

@@ -1,5 +1,8 @@
 """Applications and gateways as people write them."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tanist.config.nodes import Item, Node, from_python
@@ -7,26 +10,26 @@ from tanist.config.specs import App, Gateway, apps, gateway
 from tanist.config.values import Invalid
 
 
-def refusal(parse, value):
+def refusal(parse: Callable[[Node], object], value: Any) -> str:
     with pytest.raises(Invalid) as caught:
         parse(from_python(value, "c.yaml:1:1"))
     return str(caught.value)
 
 
-def test_applications_by_name_file_and_module():
+def test_applications_by_name_file_and_module() -> None:
     found = apps(from_python(["kv", "sub/notes.py:Notes", "package.module:Poll"], "x"))
     assert [app.spec for app in found] == ["kv", "sub/notes.py:Notes", "package.module:Poll"]
     assert [app.name for app in found] == ["kv", "notes", "poll"]
 
 
-def test_applications_with_their_settings():
+def test_applications_with_their_settings() -> None:
     assert apps(from_python({"kv": {}, "poll": {"options": ["a", "b"]}}, "x")) == (
         App(spec="kv"),
         App(spec="poll", settings={"options": ["a", "b"]}),
     )
 
 
-def test_an_application_file_starts_from_the_configurations_folder():
+def test_an_application_file_starts_from_the_configurations_folder() -> None:
     entry = Node(value="notes.py:Notes", where="x", folder="conf")
     assert apps(Node(value=(entry,), where="x"))[0].spec == "conf/notes.py:Notes"
     item = Item("x", Node(value=None, where="x", folder="conf"))
@@ -48,7 +51,7 @@ def test_an_application_file_starts_from_the_configurations_folder():
         ({f"a{n}": {} for n in range(65)}, "at most 64"),
     ],
 )
-def test_what_is_no_application_is_refused(bad, told):
+def test_what_is_no_application_is_refused(bad: Any, told: str) -> None:
     assert told in refusal(apps, bad)
 
 
@@ -61,13 +64,13 @@ def test_what_is_no_application_is_refused(bad, told):
         ("chat=line:my.host:23", Gateway(app="chat", protocol="line", host="my.host", port=23)),
     ],
 )
-def test_gateways(text, expected):
+def test_gateways(text: str, expected: Any) -> None:
     found = gateway(from_python(text, "x"))
     assert found == expected
     assert gateway(from_python(str(found), "x")) == found
 
 
-def test_a_gateway_without_a_host_is_on_loopback_only():
+def test_a_gateway_without_a_host_is_on_loopback_only() -> None:
     assert gateway(from_python("kv=resp:6380", "x")).address == "127.0.0.1:6380"
 
 
@@ -88,5 +91,5 @@ def test_a_gateway_without_a_host_is_on_loopback_only():
         (6380, "put it in quotes"),
     ],
 )
-def test_what_is_no_gateway_is_refused(bad, told):
+def test_what_is_no_gateway_is_refused(bad: Any, told: str) -> None:
     assert told in refusal(gateway, bad)

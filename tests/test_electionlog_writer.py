@@ -171,4 +171,4 @@ def test_bench_emit(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     took_s = time.perf_counter() - began
     log.close()
     with capsys.disabled():
-        print(f"\nelection log: {took_s / count * 1e6:.1f} us a line")  # noqa: T201
+        print(f"\nelection log: {took_s / count * 1e6:.1f} us a line")

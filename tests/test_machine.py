@@ -168,14 +168,15 @@ class Driver:
 
     def send(
         self, name: str, *, app: str = "lab", raw: bytes | None = None, once: str = "", seed: int = 7, **arguments: Any
-    ):
+    ) -> bytes:
         if raw is None:
             raw = validate(self.machine.applications[app], name, arguments)
         self.sequence += 1
         body = Command("s", self.sequence, self.sequence, app, name, msgspec.Raw(raw), once)
         (outcome,) = self.entry(Kind.COMMAND, body, seed)
         assert (outcome.session, outcome.sequence, outcome.index) == ("s", self.sequence, len(self.log))
-        return outcome.reply
+        reply: bytes = outcome.reply
+        return reply
 
     def call(self, name: str, **arguments: Any) -> Any:
         return decode_reply(self.send(name, **arguments))
@@ -192,24 +193,24 @@ def driver() -> Driver:
 # Commands
 
 
-def test_a_command_is_applied_and_answered(driver):
+def test_a_command_is_applied_and_answered(driver: Driver) -> None:
     assert driver.call("note", text="a") == 2
     assert driver.machine.query("lab", "read") == ["opened s", "a"]
     assert driver.machine.applied == 2
 
 
-def test_the_context_tells_what_the_entry_says(driver):
+def test_the_context_tells_what_the_entry_says(driver: Driver) -> None:
     driver.time_ns = 5 * SECOND
     assert driver.call("surroundings") == [5 * SECOND, 5.0, 2, 3, "peer-1", "s", "ada"]
 
 
-def test_chance_comes_from_the_entry(driver):
+def test_chance_comes_from_the_entry(driver: Driver) -> None:
     first, again = driver.call("dice", seed=1), driver.call("dice", seed=1)
     assert first == again
     assert driver.call("dice", seed=2) != first
 
 
-def test_only_local_sessions_get_outcomes_also_for_repeated_commands(driver):
+def test_only_local_sessions_get_outcomes_also_for_repeated_commands(driver: Driver) -> None:
     driver.call("note", text="a")
     repeated = Command("s", 1, 1, "lab", "note", msgspec.Raw(validate(Lab, "note", {"text": "a"})))
     (outcome,) = driver.entry(Kind.COMMAND, repeated)
@@ -219,7 +220,7 @@ def test_only_local_sessions_get_outcomes_also_for_repeated_commands(driver):
     assert driver.entry(Kind.COMMAND, repeated) == []
 
 
-def test_entries_are_applied_once_and_none_is_left_out(driver):
+def test_entries_are_applied_once_and_none_is_left_out(driver: Driver) -> None:
     driver.call("note", text="a")
     assert driver.machine.apply(1, driver.log) == []
     assert driver.machine.query("lab", "read") == ["opened s", "a"]
@@ -227,7 +228,7 @@ def test_entries_are_applied_once_and_none_is_left_out(driver):
         driver.machine.apply(4, driver.log)
 
 
-def test_arguments_are_checked_before_apply_too(driver):
+def test_arguments_are_checked_before_apply_too(driver: Driver) -> None:
     for raw in (b"\x80", b"\x90", b"\x81\xa4text\x05", b"\x81\xa4text\xa2\xff\xff", b"\x82\xa4text\xa1a\xa1n\x05"):
         with pytest.raises(BadRequest, match="do not fit note text"):
             driver.call("note", raw=raw)
@@ -237,18 +238,18 @@ def test_arguments_are_checked_before_apply_too(driver):
 
 
 @pytest.mark.parametrize("name", ["nothing", "read", "tick"])
-def test_unknown_commands_queries_and_internal_ones_are_not_found(driver, name):
+def test_unknown_commands_queries_and_internal_ones_are_not_found(driver: Driver, name: str) -> None:
     with pytest.raises(NotFound, match=f"lab has no command '{name}'"):
         driver.call(name, raw=validate(Lab, "tick", {"text": "x"}, internal=True))
 
 
-def test_an_application_that_this_peer_lacks_is_told(driver):
+def test_an_application_that_this_peer_lacks_is_told(driver: Driver) -> None:
     with pytest.raises(NotFound, match="no application 'poll' here"):
         driver.call("vote", app="poll", raw=b"\x80")
     assert driver.machine.missing == {"poll"}
 
 
-def test_idempotency_keys_work_across_sessions(driver):
+def test_idempotency_keys_work_across_sessions(driver: Driver) -> None:
     assert driver.call("note", text="a", once="k") == 2
     driver.open("t")
     driver.machine.local_sessions.add("t")
@@ -260,7 +261,7 @@ def test_idempotency_keys_work_across_sessions(driver):
 # Refusals and bugs
 
 
-def test_a_refusal_is_a_reply_and_has_no_effects(driver):
+def test_a_refusal_is_a_reply_and_has_no_effects(driver: Driver) -> None:
     with pytest.raises(Refused, match="no") as caught:
         driver.call("ring_and_refuse")
     assert caught.value.code == "not_now"
@@ -269,7 +270,7 @@ def test_a_refusal_is_a_reply_and_has_no_effects(driver):
     assert (driver.events, driver.machine.next_timer_ns(), driver.failures()) == ([], None, [])
 
 
-def test_a_bug_is_the_same_reply_everywhere_and_is_kept_for_the_log(driver):
+def test_a_bug_is_the_same_reply_everywhere_and_is_kept_for_the_log(driver: Driver) -> None:
     reply = driver.send("crash")
     assert reply == Driver().send("crash")
     with pytest.raises(ApplicationFailed, match=r"^lab crash failed: RuntimeError$"):
@@ -284,21 +285,21 @@ def test_a_bug_is_the_same_reply_everywhere_and_is_kept_for_the_log(driver):
 
 
 @pytest.mark.parametrize("name", ["leave", "unencodable", "later_wrong", "later_query"])
-def test_other_bugs_do_not_end_the_peer(driver, name):
+def test_other_bugs_do_not_end_the_peer(driver: Driver, name: str) -> None:
     with pytest.raises(ApplicationFailed):
         driver.call(name)
     assert len(driver.failures()) == 1
     assert driver.machine.next_timer_ns() is None
 
 
-def test_failures_are_bounded(driver, monkeypatch):
+def test_failures_are_bounded(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_module, "FAILURES_MAX", 2)
     for _ in range(4):
         driver.send("crash")
     assert len(driver.failures()) == 2
 
 
-def test_bugs_in_hooks_are_kept_and_end_nothing():
+def test_bugs_in_hooks_are_kept_and_end_nothing() -> None:
     class Bad(Application):
         count: int
 
@@ -314,7 +315,7 @@ def test_bugs_in_hooks_are_kept_and_end_nothing():
     assert driver.machine.query("lab", "read") == ["opened s", "closed s ada"]
 
 
-def test_garbage_entries_change_nothing(driver):
+def test_garbage_entries_change_nothing(driver: Driver) -> None:
     before = driver.machine.query("lab", "read")
     for kind in (Kind.COMMAND, Kind.SESSION_OPENED, Kind.SESSION_CLOSED, Kind.TIMER):
         for body in (b"", b"\xc1", b"\x91\x01", b"\x93\xa1a\xa2\xff\xff\xa1a"):
@@ -336,7 +337,7 @@ def test_garbage_entries_change_nothing(driver):
         ("spoil", "after it the state of lab cannot be encoded: seen"),
     ],
 )
-def test_check_tells_of_commands_that_break_the_rules_and_changes_no_reply(name, told):
+def test_check_tells_of_commands_that_break_the_rules_and_changes_no_reply(name: str, told: str) -> None:
     plain, checked = Driver(), Driver(check=True)
     assert checked.send(name) == plain.send(name)
     assert plain.failures() == []
@@ -346,7 +347,7 @@ def test_check_tells_of_commands_that_break_the_rules_and_changes_no_reply(name,
     assert checked.send("note", text="x") == plain.send("note", text="x")
 
 
-def test_check_tells_of_an_integer_in_a_float():
+def test_check_tells_of_an_integer_in_a_float() -> None:
     class Float(Application):
         share: float
 
@@ -359,13 +360,13 @@ def test_check_tells_of_an_integer_in_a_float():
     assert "a snapshot would change it" in checked.failures()[0][2]
 
 
-def test_check_tells_of_queries_that_change_state():
+def test_check_tells_of_queries_that_change_state() -> None:
     driver = Driver(check=True)
     driver.machine.query("lab", "meddle", ["change"])
     assert "a query changed the state" in driver.failures()[0][2]
 
 
-def test_check_is_quiet_about_good_commands():
+def test_check_is_quiet_about_good_commands() -> None:
     driver = Driver(check=True)
     driver.call("note", text="x")
     with pytest.raises(Refused):
@@ -376,7 +377,7 @@ def test_check_is_quiet_about_good_commands():
 # Sessions and reigns
 
 
-def test_hooks_run_once_a_session_with_its_user(driver):
+def test_hooks_run_once_a_session_with_its_user(driver: Driver) -> None:
     driver.open("s")
     driver.open("t")
     for _ in range(2):
@@ -387,7 +388,7 @@ def test_hooks_run_once_a_session_with_its_user(driver):
     assert driver.machine.sessions.of_peer("peer-1") == ["t"]
 
 
-def test_hooks_run_in_the_order_of_names_whatever_the_order_given():
+def test_hooks_run_in_the_order_of_names_whatever_the_order_given() -> None:
     order: list[str] = []
 
     class First(Application):
@@ -402,7 +403,7 @@ def test_hooks_run_in_the_order_of_names_whatever_the_order_given():
     assert order == ["first", "second"]
 
 
-def test_reigns_are_remembered_and_bounded(driver):
+def test_reigns_are_remembered_and_bounded(driver: Driver) -> None:
     driver.time_ns = 77
     driver.entry(Kind.REIGN, b"")
     assert list(driver.machine.reigns) == [ReignStart(Term(3, "peer-1"), 2, 77)]
@@ -415,7 +416,7 @@ def test_reigns_are_remembered_and_bounded(driver):
 # Events
 
 
-def test_events_come_out_numbered_and_rendered_in_log_order(driver):
+def test_events_come_out_numbered_and_rendered_in_log_order(driver: Driver) -> None:
     driver.call("ring", n=2, but="s")
     driver.call("ring", n=1, to=["s", "t"])
     assert [(e.index, e.number, e.app, e.event, e.fields, e.line) for e in driver.events] == [
@@ -430,12 +431,12 @@ def test_events_come_out_numbered_and_rendered_in_log_order(driver):
     ]
 
 
-def test_nobody_hears_what_is_published_to_nobody(driver):
+def test_nobody_hears_what_is_published_to_nobody(driver: Driver) -> None:
     driver.call("ring", n=1, to=[])
     assert not driver.events[0].is_for("s")
 
 
-def test_one_command_cannot_publish_without_end(driver, monkeypatch):
+def test_one_command_cannot_publish_without_end(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context_module, "EFFECTS_MAX", 5)
     with pytest.raises(ApplicationFailed):
         driver.call("ring", n=6)
@@ -447,7 +448,7 @@ def test_one_command_cannot_publish_without_end(driver, monkeypatch):
 # Timers
 
 
-def test_a_timer_runs_when_its_entry_is_applied_and_only_once(driver):
+def test_a_timer_runs_when_its_entry_is_applied_and_only_once(driver: Driver) -> None:
     machine = driver.machine
     handle = driver.call("later", seconds=2, text="late")
     early = driver.call("later", seconds=1, text="early")
@@ -462,7 +463,7 @@ def test_a_timer_runs_when_its_entry_is_applied_and_only_once(driver):
     assert [e.line for e in driver.events] == ["ring 2", "ring 3"]
 
 
-def test_a_timer_does_not_run_early_or_for_another_application(driver):
+def test_a_timer_does_not_run_early_or_for_another_application(driver: Driver) -> None:
     handle = driver.call("later", seconds=2, text="late")
     driver.entry(Kind.TIMER, TimerDue("lab", handle))
     driver.time_ns += 2 * SECOND
@@ -471,7 +472,7 @@ def test_a_timer_does_not_run_early_or_for_another_application(driver):
     assert driver.machine.due_timers(driver.time_ns) == [TimerDue("lab", handle)]
 
 
-def test_a_cancelled_timer_never_runs(driver):
+def test_a_cancelled_timer_never_runs(driver: Driver) -> None:
     handle = driver.call("later", seconds=0, text="late")
     driver.call("stop", handle=handle)
     driver.call("stop", handle=handle)
@@ -480,7 +481,7 @@ def test_a_cancelled_timer_never_runs(driver):
     assert driver.machine.next_timer_ns() is None
 
 
-def test_an_application_cannot_cancel_the_timers_of_another():
+def test_an_application_cannot_cancel_the_timers_of_another() -> None:
     driver = Driver(lab=Lab(), other=Lab())
     handle = driver.call("later", seconds=0, text="late")
     driver.call("stop", app="other", handle=handle)
@@ -488,12 +489,12 @@ def test_an_application_cannot_cancel_the_timers_of_another():
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), AFTER_SECONDS_MAX * 2])
-def test_impossible_seconds_are_a_bug(driver, seconds):
+def test_impossible_seconds_are_a_bug(driver: Driver, seconds: float) -> None:
     with pytest.raises(ApplicationFailed, match="ValueError"):
         driver.call("later", seconds=seconds, text="x")
 
 
-def test_timers_are_bounded(driver, monkeypatch):
+def test_timers_are_bounded(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context_module, "TIMERS_MAX", 2)
     monkeypatch.setattr(timers_module, "DUE_MAX", 1)
     first = driver.call("later", seconds=0, text="x")
@@ -504,7 +505,7 @@ def test_timers_are_bounded(driver, monkeypatch):
     assert driver.machine.due_timers(driver.time_ns) == [TimerDue("lab", first)]
 
 
-def test_setting_and_cancelling_for_ever_needs_no_memory():
+def test_setting_and_cancelling_for_ever_needs_no_memory() -> None:
     table = timers_module.TimerTable()
     table.set(timers_module.Timer(table.reserve(), "a", 5, "c", b""))
     for _ in range(1000):
@@ -518,12 +519,12 @@ def test_setting_and_cancelling_for_ever_needs_no_memory():
 # Queries
 
 
-def test_a_query_sees_the_state_and_shares_nothing_with_it(driver):
+def test_a_query_sees_the_state_and_shares_nothing_with_it(driver: Driver) -> None:
     driver.machine.query("lab", "read").append("mine")
     assert driver.machine.query("lab", "read") == ["opened s"]
 
 
-def test_a_query_knows_its_surroundings(driver):
+def test_a_query_knows_its_surroundings(driver: Driver) -> None:
     driver.time_ns = 77
     driver.entry(Kind.REIGN, b"")
     assert driver.machine.query("lab", "who", session="s") == ["ada", 1000, 2, 3, ""]
@@ -532,13 +533,13 @@ def test_a_query_knows_its_surroundings(driver):
 
 
 @pytest.mark.parametrize("how", ["publish", "after", "cancel"])
-def test_a_query_has_no_effects(driver, how):
+def test_a_query_has_no_effects(driver: Driver, how: str) -> None:
     with pytest.raises(ApplicationFailed, match=r"a query .*: make it a command"):
         driver.machine.query("lab", "meddle", [how])
     assert (driver.events, driver.machine.next_timer_ns()) == ([], None)
 
 
-def test_query_errors_are_told_apart(driver):
+def test_query_errors_are_told_apart(driver: Driver) -> None:
     query = driver.machine.query
     with pytest.raises(NotFound, match="no application 'poll' here; there are: kv, lab"):
         query("poll", "x")
@@ -569,7 +570,7 @@ def busy() -> Driver:
     return driver
 
 
-def test_a_restored_machine_is_the_same_and_goes_on_the_same():
+def test_a_restored_machine_is_the_same_and_goes_on_the_same() -> None:
     driver = busy()
     restored = Machine({"kv": Kv(), "lab": Lab()})
     restored.restore(driver.machine.snapshot())
@@ -586,7 +587,7 @@ def test_a_restored_machine_is_the_same_and_goes_on_the_same():
     assert restored.query("kv", "get", ["z"]) == b"\xff"
 
 
-def test_the_digest_tells_states_apart():
+def test_the_digest_tells_states_apart() -> None:
     assert busy().machine.digest() == busy().machine.digest()
     other = busy()
     other.call("note", text="b")
@@ -602,7 +603,7 @@ def test_the_digest_tells_states_apart():
         (msgspec.msgpack.encode({"version": 1}), "no snapshot"),
     ],
 )
-def test_what_is_no_snapshot_changes_nothing(data, message):
+def test_what_is_no_snapshot_changes_nothing(data: bytes, message: str) -> None:
     driver = busy()
     before = driver.machine.digest()
     with pytest.raises(SnapshotError, match=message):
@@ -610,7 +611,7 @@ def test_what_is_no_snapshot_changes_nothing(data, message):
     assert driver.machine.digest() == before
 
 
-def test_a_snapshot_of_another_declaration_changes_nothing():
+def test_a_snapshot_of_another_declaration_changes_nothing() -> None:
     class Other(Application):
         seen: dict[str, int]
 
@@ -621,7 +622,7 @@ def test_a_snapshot_of_another_declaration_changes_nothing():
     assert target.digest() == before
 
 
-def test_an_application_that_is_missing_is_named_and_its_state_kept():
+def test_an_application_that_is_missing_is_named_and_its_state_kept() -> None:
     driver = busy()
     without = Machine({"kv": Kv()})
     without.restore(driver.machine.snapshot())
@@ -629,7 +630,7 @@ def test_an_application_that_is_missing_is_named_and_its_state_kept():
     assert without.snapshot() == driver.machine.snapshot()
 
 
-def test_an_application_that_is_new_begins_anew():
+def test_an_application_that_is_new_begins_anew() -> None:
     driver = busy()
     lab = Lab()
     lab.seen.append("old")
@@ -638,13 +639,13 @@ def test_an_application_that_is_new_begins_anew():
     assert target.query("new", "read") == []
 
 
-def test_state_that_fits_no_snapshot_says_so(driver):
+def test_state_that_fits_no_snapshot_says_so(driver: Driver) -> None:
     driver.send("spoil")
     with pytest.raises(StateError, match="the state of lab cannot be encoded: seen"):
         driver.machine.snapshot()
 
 
-def test_processes_with_other_hash_seeds_come_to_the_same_state():
+def test_processes_with_other_hash_seeds_come_to_the_same_state() -> None:
     program = (
         "import importlib.util, sys\n"
         f"spec = importlib.util.spec_from_file_location('twin', {__file__!r})\n"
@@ -681,7 +682,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(0, 40))
-def test_any_log_gives_the_same_state_with_and_without_a_snapshot_between(steps, cut):
+def test_any_log_gives_the_same_state_with_and_without_a_snapshot_between(steps: Any, cut: int) -> None:
     driver = Driver()
     for step in steps:
         match step:
@@ -710,6 +711,6 @@ def test_any_log_gives_the_same_state_with_and_without_a_snapshot_between(steps,
     assert second.snapshot() == driver.machine.snapshot()
 
 
-def test_sessions_may_be_named_by_id_or_as_they_are(driver):
+def test_sessions_may_be_named_by_id_or_as_they_are(driver: Driver) -> None:
     assert context_module._ids([Session("a"), "b"]) == ("a", "b")
     assert context_module._ids("ab") == ("ab",)

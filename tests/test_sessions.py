@@ -26,8 +26,16 @@ class Counting:
         return f"{len(self.executed)}".encode()
 
 
-def command(sequence: int, body: str = "", *, session: str = "s", floor: int = 1, key: str = "", name: str = "do"):
+def command(
+    sequence: int, body: str = "", *, session: str = "s", floor: int = 1, key: str = "", name: str = "do"
+) -> Command:
     return Command(session, sequence, floor, "app", name, msgspec.Raw(msgspec.msgpack.encode(body)), key)
+
+
+def opened(table: SessionTable) -> OpenSession:
+    session = table.get("s")
+    assert session is not None
+    return session
 
 
 @pytest.fixture
@@ -42,19 +50,19 @@ def table() -> SessionTable:
     return table
 
 
-def test_commands_in_order_are_executed_once_each(table, execute):
+def test_commands_in_order_are_executed_once_each(table: SessionTable, execute: Counting) -> None:
     assert [table.once(command(n), 0, execute) for n in (1, 2, 3)] == [b"1", b"2", b"3"]
     assert execute.executed == [("s", 1), ("s", 2), ("s", 3)]
 
 
-def test_a_command_of_an_unknown_session_is_never_executed(table, execute):
+def test_a_command_of_an_unknown_session_is_never_executed(table: SessionTable, execute: Counting) -> None:
     assert table.once(command(1, session="other"), 0, execute) == b"!unknown_session"
     table.close("s", 0)
     assert table.once(command(1), 0, execute) == b"!unknown_session"
     assert execute.executed == []
 
 
-def test_a_repeated_command_gets_its_first_reply_whatever_its_floor(table, execute):
+def test_a_repeated_command_gets_its_first_reply_whatever_its_floor(table: SessionTable, execute: Counting) -> None:
     for n in (1, 2, 3):
         table.once(command(n, "b"), 0, execute)
     assert table.once(command(2, "b", floor=2), 0, execute) == b"2"
@@ -62,20 +70,22 @@ def test_a_repeated_command_gets_its_first_reply_whatever_its_floor(table, execu
 
 
 @pytest.mark.parametrize("other", [command(1, "other"), command(1, "b", name="undo")])
-def test_the_same_sequence_with_another_body_is_an_error(table, execute, other):
+def test_the_same_sequence_with_another_body_is_an_error(
+    table: SessionTable, execute: Counting, other: Command
+) -> None:
     table.once(command(1, "b"), 0, execute)
     assert table.once(other, 0, execute) == b"!sequence_reused"
     assert table.once(command(1, "b"), 0, execute) == b"1"
 
 
-def test_a_gap_is_not_executed_and_expects_the_same_as_before(table, execute):
+def test_a_gap_is_not_executed_and_expects_the_same_as_before(table: SessionTable, execute: Counting) -> None:
     table.once(command(1), 0, execute)
     assert table.once(command(3), 0, execute) == b"!out_of_order"
     assert table.once(command(4, floor=3), 0, execute) == b"!out_of_order"
     assert [table.once(command(n), 0, execute) for n in (2, 3)] == [b"2", b"3"]
 
 
-def test_a_floor_above_what_is_expected_is_jumped_to(table, execute):
+def test_a_floor_above_what_is_expected_is_jumped_to(table: SessionTable, execute: Counting) -> None:
     table.once(command(1), 0, execute)
     assert table.once(command(7, floor=7), 0, execute) == b"2"
     assert table.once(command(5), 0, execute) == b"!forgotten"
@@ -83,23 +93,27 @@ def test_a_floor_above_what_is_expected_is_jumped_to(table, execute):
     assert execute.executed == [("s", 1), ("s", 7), ("s", 8)]
 
 
-def test_below_the_floor_replies_are_dropped_and_nothing_is_executed_again(table, execute):
+def test_below_the_floor_replies_are_dropped_and_nothing_is_executed_again(
+    table: SessionTable, execute: Counting
+) -> None:
     for n in (1, 2, 3):
         table.once(command(n), 0, execute)
     table.once(command(4, floor=3), 0, execute)
     assert table.once(command(2), 0, execute) == b"!forgotten"
     assert table.once(command(3), 0, execute) == b"3"
-    assert len(table.get("s").replies) == 2
+    assert len(opened(table).replies) == 2
     assert len(execute.executed) == 4
 
 
 @pytest.mark.parametrize("sequence", [0, -5])
-def test_sequences_before_the_first_are_never_executed(table, execute, sequence):
+def test_sequences_before_the_first_are_never_executed(table: SessionTable, execute: Counting, sequence: int) -> None:
     assert table.once(command(sequence, floor=sequence), 0, execute) == b"!forgotten"
     assert execute.executed == []
 
 
-def test_a_session_that_never_raises_its_floor_is_stopped_not_forgotten(table, execute, monkeypatch):
+def test_a_session_that_never_raises_its_floor_is_stopped_not_forgotten(
+    table: SessionTable, execute: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "WINDOW_MAX", 3)
     for n in (1, 2, 3):
         table.once(command(n), 0, execute)
@@ -108,25 +122,27 @@ def test_a_session_that_never_raises_its_floor_is_stopped_not_forgotten(table, e
     assert table.once(command(4, floor=2), 0, execute) == b"4"
 
 
-def test_kept_replies_are_bounded_in_bytes_and_freed_by_the_floor(table, monkeypatch):
+def test_kept_replies_are_bounded_in_bytes_and_freed_by_the_floor(
+    table: SessionTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "WINDOW_BYTES_MAX", 100)
     for n in (1, 2):
         table.once(command(n), 0, lambda *_: b"x" * 60)
     assert table.once(command(3), 0, lambda *_: b"x") == b"!overloaded"
     assert table.once(command(3, floor=3), 0, lambda *_: b"x") == b"x"
-    assert table.get("s").bytes_kept == 1
+    assert opened(table).bytes_kept == 1
 
 
-def test_opening_twice_changes_nothing_but_the_peer(table, execute):
+def test_opening_twice_changes_nothing_but_the_peer(table: SessionTable, execute: Counting) -> None:
     table.once(command(1), 0, execute)
     assert table.open(SessionOpened("s", "peer-2", "eve")) is None
-    assert (table.get("s").peer, table.get("s").user) == ("peer-2", "ada")
+    assert (opened(table).peer, opened(table).user) == ("peer-2", "ada")
     assert table.once(command(1), 0, execute) == b"1"
     assert table.of_peer("peer-2") == ["s"]
     assert table.of_peer("peer-1") == []
 
 
-def test_a_late_copy_of_an_opening_does_not_bring_an_ended_session_back(table, execute):
+def test_a_late_copy_of_an_opening_does_not_bring_an_ended_session_back(table: SessionTable, execute: Counting) -> None:
     table.once(command(1), 0, execute)
     assert table.close("s", 5) is not None
     assert table.close("s", 5) is None
@@ -134,7 +150,7 @@ def test_a_late_copy_of_an_opening_does_not_bring_an_ended_session_back(table, e
     assert table.once(command(1), 0, execute) == b"!unknown_session"
 
 
-def test_ended_sessions_are_forgotten_by_log_time(table):
+def test_ended_sessions_are_forgotten_by_log_time(table: SessionTable) -> None:
     table.close("s", 5)
     table.open(SessionOpened("t", "p"))
     table.close("t", 5 + ENDED_LIFE_NS)
@@ -144,7 +160,7 @@ def test_ended_sessions_are_forgotten_by_log_time(table):
     assert [name for name, _ in table.state().ended] == ["t", "u"]
 
 
-def test_too_many_sessions_are_not_opened(table, monkeypatch):
+def test_too_many_sessions_are_not_opened(table: SessionTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SESSIONS_MAX", 2)
     assert table.open(SessionOpened("t", "p")) is not None
     assert table.open(SessionOpened("u", "p")) is None
@@ -154,7 +170,7 @@ def test_too_many_sessions_are_not_opened(table, monkeypatch):
 # Idempotency keys
 
 
-def test_a_key_gives_the_first_reply_across_sessions(table, execute):
+def test_a_key_gives_the_first_reply_across_sessions(table: SessionTable, execute: Counting) -> None:
     table.open(SessionOpened("t", "peer-2"))
     assert table.once(command(1, "b", key="k"), 0, execute) == b"1"
     assert table.once(command(1, "b", key="k", session="t"), 0, execute) == b"1"
@@ -165,20 +181,22 @@ def test_a_key_gives_the_first_reply_across_sessions(table, execute):
     assert table.once(command(3), 0, execute) == b"3"
 
 
-def test_a_key_with_another_body_is_an_error(table, execute):
+def test_a_key_with_another_body_is_an_error(table: SessionTable, execute: Counting) -> None:
     table.once(command(1, "b", key="k"), 0, execute)
     assert table.once(command(2, "c", key="k"), 0, execute) == b"!key_reused"
     assert table.once(command(3, "b", key="k", name="undo"), 0, execute) == b"!key_reused"
     assert len(execute.executed) == 1
 
 
-def test_a_key_lives_its_log_time_and_no_longer(table, execute):
+def test_a_key_lives_its_log_time_and_no_longer(table: SessionTable, execute: Counting) -> None:
     table.once(command(1, "b", key="k"), 100, execute)
     assert table.once(command(2, "b", key="k"), 100 + KEY_LIFE_NS, execute) == b"1"
     assert table.once(command(3, "b", key="k"), 101 + KEY_LIFE_NS, execute) == b"2"
 
 
-def test_a_full_key_table_says_so_and_recovers(table, execute, monkeypatch):
+def test_a_full_key_table_says_so_and_recovers(
+    table: SessionTable, execute: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "KEYS_MAX", 2)
     for n in (1, 2):
         table.once(command(n, key=f"k{n}"), 0, execute)
@@ -187,14 +205,14 @@ def test_a_full_key_table_says_so_and_recovers(table, execute, monkeypatch):
     assert table.once(command(5, key="k5"), 1 + KEY_LIFE_NS, execute) == b"3"
 
 
-def test_key_bytes_are_bounded(table, monkeypatch):
+def test_key_bytes_are_bounded(table: SessionTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEYS_BYTES_MAX", 50)
     table.once(command(1, key="k" * 60), 0, lambda *_: b"x")
     assert table.once(command(2, key="k2"), 0, lambda *_: b"x") == b"!overloaded"
     assert table.once(command(3, key="k2"), 1 + KEY_LIFE_NS, lambda *_: b"y") == b"y"
 
 
-def test_a_key_that_is_too_long_is_refused(table, execute):
+def test_a_key_that_is_too_long_is_refused(table: SessionTable, execute: Counting) -> None:
     assert table.once(command(1, key="k" * 257), 0, execute) == b"!bad_request"
     assert execute.executed == []
 
@@ -209,7 +227,7 @@ def copy_of(table: SessionTable) -> SessionTable:
     return restored
 
 
-def test_a_restored_table_goes_on_where_it_was(table, execute):
+def test_a_restored_table_goes_on_where_it_was(table: SessionTable, execute: Counting) -> None:
     for n in (1, 2, 3):
         table.once(command(n, "b", key=f"k{n}"), 7, execute)
     table.once(command(4, floor=2), 7, execute)
@@ -222,11 +240,11 @@ def test_a_restored_table_goes_on_where_it_was(table, execute):
     assert restored.once(command(3, "c"), 9, execute) == b"!sequence_reused"
     assert restored.once(command(5, "b", key="k1"), 9, execute) == b"1"
     assert restored.open(SessionOpened("ended", "p")) is None
-    assert restored.get("s").user == "ada"
+    assert opened(restored).user == "ada"
     assert len(execute.executed) == 4
 
 
-def test_a_state_that_does_not_add_up_is_refused(table):
+def test_a_state_that_does_not_add_up_is_refused(table: SessionTable) -> None:
     broken = SessionsState([module.SessionRecord("s", "p", "", 1, [1, 2], [b"x"])], [], [])
     with pytest.raises(ValueError, match="zip"):
         table.restore(broken)
@@ -246,7 +264,9 @@ def test_a_state_that_does_not_add_up_is_refused(table):
     ),
     st.integers(0, 60),
 )
-def test_random_commands_are_executed_in_order_and_at_most_once_also_across_a_restore(steps, restore_at):
+def test_random_commands_are_executed_in_order_and_at_most_once_also_across_a_restore(
+    steps: list[tuple[str, int, int, str, str]], restore_at: int
+) -> None:
     table, execute = SessionTable(error), Counting()
     for name in "ab":
         table.open(SessionOpened(name, "p"))

@@ -81,9 +81,13 @@ class VirtualPeer:
     disk: list[Record] = field(default_factory=list)
     stored: Stored = field(default_factory=Stored)
     """What the disk adds up to at any time."""
+    host: str = ""
+    """Where it listens, when that is not its name."""
     core: Core | None = None
     incarnation: int = 0
     frozen: bool = False
+    broken: bool = False
+    """Its disk takes nothing any more, until it is started again."""
     unreachable: bool = False
     """Its host is gone: connections to it end in silence, and dials in time-outs."""
     inbox: list[Callable[[], Input | None]] = field(default_factory=list)
@@ -102,7 +106,7 @@ class VirtualPeer:
 
     @property
     def address(self) -> str:
-        return f"{self.name}:7400"
+        return f"{self.host or self.name}:7400"
 
     @property
     def role(self) -> Role | None:
@@ -167,7 +171,7 @@ class World:
         peer = self.peers[name]
         assert peer.core is None
         peer.incarnation += 1
-        peer.frozen = peer.unreachable = False
+        peer.frozen = peer.unreachable = peer.broken = False
         peer.applied, peer.inbox = [], []
         peer.writes.clear()
         peer.written_at = self.now
@@ -237,6 +241,8 @@ class World:
                 self._later(0, lambda name=name: self._end(link, name))  # type: ignore[misc]
 
     def fail_disk(self, name: str) -> None:
+        self.peers[name].broken = True
+        self.peers[name].writes.clear()
         self._feed(self.peers[name], DiskFailed("no space left on device"))
 
     # Driving
@@ -411,12 +417,14 @@ class World:
     # Disks
 
     def _write(self, peer: VirtualPeer, ready: Ready) -> None:
+        if peer.broken:
+            return
         peer.writes.append((list(ready.persist), ready.persist_id))
         peer.written_at = max(peer.written_at, self.now + self._take(self.disk))
         incarnation = peer.incarnation
 
         def written() -> None:
-            if peer.core is not None and peer.incarnation == incarnation:
+            if peer.core is not None and peer.incarnation == incarnation and not peer.broken:
                 records, persist_id = peer.writes.popleft()
                 self._on_disk(peer, records)
                 self._feed(peer, Persisted(persist_id))
@@ -489,8 +497,8 @@ class World:
         self._feed_made(peer, lost)
 
     def _dial(self, peer: VirtualPeer, address: str, timeout: int) -> None:
-        name = address.split(":")[0]
-        other = self.peers.get(name)
+        other = next((p for p in self.peers.values() if p.address == address), None)
+        name = other.name if other is not None else ""
         incarnation = peer.incarnation
 
         def fail(after: int, evidence: Evidence) -> None:

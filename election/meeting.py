@@ -1,0 +1,99 @@
+"""What a server does when another history meets its own: one that would follow it, or another server.
+
+In quorum mode the higher number wins. In survivor mode the histories are compared first, at both sides alike: the
+one that goes on does so in a number above all, and whoever gives way points its clients to the other.
+"""
+
+from typing import TYPE_CHECKING
+
+from tanist.election import events
+from tanist.election.history import Term
+from tanist.election.messages import Follow, HandOver, Heartbeat
+from tanist.election.precedence import Claim, Verdict, compare
+from tanist.election.roles import Cause
+from tanist.election.settings import plausible
+
+if TYPE_CHECKING:
+    from tanist.election.reign import Reign
+
+
+class Meeting:
+    """The meetings of one reign with others."""
+
+    def __init__(self, reign: "Reign") -> None:
+        self.reign = reign
+        self.node = reign.node
+        self.core = reign.core
+
+    def follower(self, peer: str, message: Follow) -> None:
+        """A peer would follow: welcome it, refuse it, or give way to what it has."""
+        node, reign = self.node, self.reign
+        if not plausible(Term(message.own_number, ""), node.number):
+            node.emit(events.Implausible(peer, f"number {message.own_number}"))
+            return
+        refusal = reign.joining.refusal(message.member)
+        if refusal is not None:
+            node.emit(events.PeerRefused(peer, refusal.code, refusal.text))
+            node.send(peer, refusal)
+            return
+        if reign.rules.heals:
+            verdict = compare(self._mine(), Claim(message.history, 1))
+            if verdict.at.theirs_after:
+                self._tell(peer, verdict)
+            # Who cannot serve lends in a ballot, or archives what is only its own.
+            if not verdict.mine and message.member.serve:
+                self._give_way(peer, message.member.address, verdict.why)
+                return
+        if message.own_number > reign.term.number:
+            if reign.rules.heals:
+                self.core.renew(message.own_number)
+            else:
+                self.core.step_down(Cause.HIGHER_NUMBER, message.own_number)
+            return
+        self._welcome(peer, message)
+
+    def _welcome(self, peer: str, message: Follow) -> None:
+        node, reign = self.node, self.reign
+        remote = node.links.get(peer)
+        reign.replication.welcome(message.member, message.history, remote.priority if remote else 0)
+        reign.commit_set.heard(peer, node.now)
+        reign.joining.ask(message.member)
+        members = len(node.log.roster.members)
+        node.send(peer, Heartbeat(reign.term, reign.round, node.commit, reign.list, 0, node.reach, members))
+
+    def server(self, peer: str, term: Term, theirs: Claim) -> None:
+        """Another server: one of the two gives way."""
+        node, reign = self.node, self.reign
+        if not reign.rules.heals:
+            if term.number > reign.term.number:
+                self.core.step_down(Cause.HIGHER_NUMBER, term.number, follow=(peer, term))
+            return
+        verdict = compare(self._mine(), theirs)
+        self._tell(peer, verdict)
+        if not verdict.mine:
+            self._give_way(peer, node.address_of(peer) or "", verdict.why, term)
+        elif reign.proving is None:
+            if term.number >= reign.term.number:
+                self.core.renew(term.number)
+            else:
+                reign.announce(peer)
+
+    def _mine(self) -> Claim:
+        return Claim(self.node.log.history(), 1 + len(self.reign.in_touch()))
+
+    def _tell(self, peer: str, verdict: Verdict) -> None:
+        at = verdict.at
+        self.node.emit(events.HistoriesCompared(peer, at.at, at.mine_after, at.theirs_after, verdict.why))
+
+    def _give_way(self, peer: str, address: str, why: str, serves_in: Term | None = None) -> None:
+        """Another history goes on: point everyone there, and the peer itself, unless it serves already."""
+        node, reign = self.node, self.reign
+        told = HandOver(reign.term, peer, address, f"its history goes on: {why}")
+        others = [client for client in reign.replication.clients if client != peer]
+        for client in others if serves_in else [peer, *others]:
+            node.send(client, told)
+        if serves_in is not None:
+            self.core.step_down(Cause.GAVE_WAY, 0, follow=(peer, serves_in))
+        else:
+            node.heir_named = (peer, node.now + node.times.round)
+            self.core.step_down(Cause.GAVE_WAY, 0, hold_for=peer)

@@ -1,0 +1,89 @@
+"""What the records of a journal add up to, piece by piece; the log as a whole is in test_log."""
+
+from __future__ import annotations
+
+import pytest
+
+from tanist.election.entries import Entry, Kind
+from tanist.election.fallbacks import FallbackList
+from tanist.election.history import EMPTY, Term
+from tanist.election.messages import SnapshotMeta
+from tanist.election.records import (
+    BallotRecord,
+    EntriesRecord,
+    FoundingRecord,
+    ListRecord,
+    RecordsError,
+    SnapshotRecord,
+    Stored,
+    TruncateRecord,
+)
+from tanist.election.roster import NOBODY, Member, Roster
+
+
+def entries(*numbers: int) -> tuple[Entry, ...]:
+    return tuple(Entry(n, "a", Kind.COMMAND, 0, i, b"") for i, n in enumerate(numbers))
+
+
+def snapshot(index: int) -> SnapshotMeta:
+    return SnapshotMeta(index, Term(1, "a"), 0, EMPTY, NOBODY, 1, "x")
+
+
+def members(*ids: str) -> Roster:
+    return Roster(tuple(Member(i, i, f"{i}:1") for i in ids))
+
+
+def test_nothing_adds_up_to_nothing() -> None:
+    assert Stored.replay([]) == Stored()
+    assert Stored().last == 0
+
+
+def test_the_newest_ballot_and_list_count() -> None:
+    newest = ListRecord(FallbackList(Term(2, "b"), 4), "b", "b:1")
+    stored = Stored.replay([BallotRecord(1, "a"), BallotRecord(2, "b"), ListRecord(FallbackList(), "a", "a:1"), newest])
+    assert (stored.number, stored.voted_for) == (2, "b")
+    assert (stored.fallbacks, stored.last_server, stored.last_address) == (newest.fallbacks, "b", "b:1")
+
+
+def test_entries_replace_what_was_there_and_after() -> None:
+    stored = Stored.replay([EntriesRecord(1, entries(1, 1, 1)), EntriesRecord(2, entries(2))])
+    assert [e.number for e in stored.entries] == [1, 2]
+
+
+def test_a_cut_leaves_nothing_after_it() -> None:
+    stored = Stored.replay([EntriesRecord(1, entries(1, 1, 1)), TruncateRecord(1)])
+    assert stored.last == 1
+
+
+def test_entries_with_a_hole_before_them_are_an_error_that_says_where() -> None:
+    with pytest.raises(RecordsError, match="from 3 on follow a log that ends at 1"):
+        Stored.replay([EntriesRecord(1, entries(1)), EntriesRecord(3, entries(1))])
+
+
+def test_a_snapshot_that_fits_keeps_what_follows_it() -> None:
+    stored = Stored.replay([EntriesRecord(1, entries(1, 1, 2)), SnapshotRecord(snapshot(2), True)])
+    assert (stored.first, [e.number for e in stored.entries]) == (3, [2])
+
+
+def test_a_snapshot_that_replaces_the_log_keeps_nothing() -> None:
+    stored = Stored.replay([EntriesRecord(1, entries(1, 1, 2)), SnapshotRecord(snapshot(2), False)])
+    assert (stored.first, stored.last, stored.entries) == (3, 2, [])
+
+
+def test_a_snapshot_at_zero_begins_with_nothing() -> None:
+    stored = Stored.replay([EntriesRecord(1, entries(1, 1)), SnapshotRecord(snapshot(0), False)])
+    assert (stored.snapshot, stored.first, stored.last) == (None, 1, 0)
+
+
+def test_entries_that_begin_inside_a_snapshot_are_taken_from_its_end_on() -> None:
+    stored = Stored.replay([SnapshotRecord(snapshot(2), False), EntriesRecord(2, entries(1, 2))])
+    assert (stored.first, [e.number for e in stored.entries]) == (3, [2])
+
+
+def test_a_refusal_frees_from_its_own_attempt_only() -> None:
+    mine = FoundingRecord(1, members("a", "b", "c"), True)
+    other = FoundingRecord(2, members("a", "b", "d"), False)
+    assert Stored.replay([mine, other]).founding == mine
+    stored = Stored.replay([mine, FoundingRecord(1, members("a", "b", "c"), False)])
+    assert stored.founding is None
+    assert len(stored.refused) == 1

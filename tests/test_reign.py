@@ -1,0 +1,207 @@
+"""A reign, input by input: what commits, when, and what one that was overtaken may still say."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from scenario import SETTLE_MS, cluster, heir, reign, server
+
+from tanist.election.commit import Durability
+from tanist.election.core import Core
+from tanist.election.entries import Entry, Kind
+from tanist.election.fallbacks import NO_LIST
+from tanist.election.history import History, Term
+from tanist.election.log import roster_entry_body
+from tanist.election.messages import (
+    Append,
+    Canvass,
+    Confirm,
+    Follow,
+    Heartbeat,
+    Message,
+    RequestVote,
+    Serving,
+    Stored,
+    Support,
+    Vote,
+)
+from tanist.election.node import Self
+from tanist.election.ready import LinkUp, Persisted, Ready, Received, Remote, Tick
+from tanist.election.records import Stored as Disk
+from tanist.election.roles import Role
+from tanist.election.roster import Member, Roster
+from tanist.election.settings import MS, PACES, ElectionSettings, Safety
+
+IDS = ("id-a", "id-b", "id-c")
+MEMBERS = Roster(tuple(Member(i, i, f"{i}:1") for i in IDS))
+
+
+class Alone:
+    """One core, fed by hand; its disk takes everything at once unless told otherwise."""
+
+    def __init__(self, safety: Safety, *, number: int = 2, voted_for: str = "", entries: int = 3) -> None:
+        disk = Disk(number=number, voted_for=voted_for)
+        roster = Entry(1, "id-a", Kind.ROSTER, 0, 0, roster_entry_body(MEMBERS))
+        disk.entries = [roster, *(Entry(2, "id-b", Kind.COMMAND, 0, i, b"x") for i in range(entries - 1))]
+        self.core = Core(Self("id-a", "a", "id-a:1"), ElectionSettings(safety=safety), disk, Random(1))
+        self.now = 0
+        self.sent: list[tuple[str, Message]] = []
+        self.take(self.core.start(0, 0))
+        for peer in IDS[1:]:
+            self.feed(LinkUp(Remote(peer, peer, f"{peer}:1", (1, 0), True, 0), None))
+
+    def take(self, ready: Ready) -> None:
+        while True:
+            self.sent.extend(ready.send)
+            if not ready.persist:
+                return
+            ready = self.core.step(self.now, Persisted(ready.persist_id))
+
+    def feed(self, item: object, after_ms: float = 0.1) -> None:
+        self.now += int(after_ms * MS)
+        self.sent.clear()
+        self.take(self.core.step(self.now, item))  # type: ignore[arg-type]
+
+    def hear(self, peer: str, message: Message) -> None:
+        self.feed(Received(peer, message))
+
+    def of(self, kind: type[Message]) -> list[Message]:
+        return [m for _, m in self.sent if isinstance(m, kind)]
+
+    def win(self) -> Term:
+        """Become the server by everyone's support."""
+        for _ in range(100):
+            if self.of(Canvass):
+                break
+            self.feed(Tick(), 200)
+        (canvass, *_) = self.of(Canvass)
+        assert isinstance(canvass, Canvass)
+        for kind in (Support(canvass.number), Vote(canvass.number, True, "", canvass.number)):
+            for peer in IDS[1:]:
+                if self.core.role is Role.CANDIDATE:
+                    self.hear(peer, kind)
+        assert self.core.role is Role.SERVER
+        return self.core.term
+
+    def welcome(self, peer: str, history: History) -> None:
+        self.hear(peer, Follow(self.core.term, self.core.term.number, history, Member(peer, peer, f"{peer}:1")))
+
+
+def test_entries_of_older_terms_commit_only_with_one_of_the_own() -> None:
+    """Raft 5.4.2, figure 8: a majority that holds an older term's entry has decided nothing."""
+    one = Alone(Safety.QUORUM)
+    term = one.win()
+    node = one.core.node
+    assert node.log.last == 4
+    history = node.log.history_at(3)
+    one.welcome("id-b", history)
+    one.welcome("id-c", history)
+    one.hear("id-b", Stored(term, 3))
+    one.hear("id-c", Stored(term, 3))
+    assert node.commit == 0
+    one.hear("id-b", Stored(term, 4))
+    assert node.commit == 4
+
+
+@pytest.mark.parametrize("safety", list(Safety), ids=str)
+def test_nothing_is_acknowledged_to_a_number_below_its_own(safety: Safety) -> None:
+    """It voted in 6; the server of 5 must take a higher number before this peer works for it again."""
+    one = Alone(safety, number=6, voted_for="id-c")
+    history = one.core.node.log.history()
+    term = Term(5, "id-b")
+    one.hear("id-b", Serving(term, history, 1))
+    assert [m.own_number for m in one.of(Follow) if isinstance(m, Follow)] == [6]
+    entry = Entry(5, "id-b", Kind.COMMAND, 0, 9, b"y")
+    one.hear("id-b", Append(term, history.last, history.last_term, (entry,), 0, "alone", 1))
+    assert not one.of(Stored)
+    one.hear("id-b", Heartbeat(term, 1, 0, NO_LIST, 0, 1, 3))
+    assert not one.of(Confirm)
+    assert one.core.server is None
+    risen = Term(7, "id-b")
+    one.hear("id-b", Serving(risen, history, 1))
+    one.hear("id-b", Append(risen, history.last, history.last_term, (), 0, "alone", 1))
+    assert one.of(Stored) == [Stored(risen, history.last)]
+
+
+@pytest.mark.parametrize("safety", list(Safety), ids=str)
+def test_a_follower_that_votes_for_another_follows_no_more(safety: Safety) -> None:
+    one = Alone(safety)
+    history = one.core.node.log.history()
+    term = Term(5, "id-b")
+    one.hear("id-b", Serving(term, history, 1))
+    one.hear("id-b", Append(term, history.last, history.last_term, (), 0, "alone", 1))
+    one.now += int(PACES["classic"].heartbeat_timeout_ms * MS)
+    one.hear("id-c", RequestVote(6, history, False))
+    assert one.of(Vote) == [Vote(6, True, "", 6)] or one.core.role is Role.SEEKING
+    one.hear("id-b", Append(term, history.last, history.last_term, (), 0, "alone", 1))
+    assert not one.of(Stored)
+
+
+def test_an_acknowledgement_waits_for_the_heir_and_then_says_that_it_is_alone() -> None:
+    world = cluster("a b c", Safety.SURVIVOR)
+    only, first = server(world), heir(world)
+    receipts: list[str] = []
+    world.watchers.append(
+        lambda peer, ready: receipts.append(ready.apply.durability) if peer is only and ready.apply else None
+    )
+    for peer in world.running():
+        if peer is not only:
+            world.freeze(peer.name)
+    world.submit(only.name, b"1")
+    timeout = PACES["classic"].heartbeat_timeout_ms
+    world.run(timeout - PACES["classic"].heartbeat_every_ms - 200)
+    assert only.commands() == [], "acknowledged without the disk of its heir"
+    world.run(PACES["classic"].heartbeat_every_ms + 400)
+    assert only.commands() == [b"1"]
+    assert receipts == [Durability.ALONE]
+    assert first.commands() == []
+
+
+def test_a_strict_server_waits_for_its_heir_as_long_as_that_may_count() -> None:
+    world = cluster("a b c", Safety.SURVIVOR, sync_strict=True)
+    only = server(world)
+    for peer in world.running():
+        if peer is not only:
+            world.freeze(peer.name)
+    world.submit(only.name, b"1")
+    world.run(PACES["classic"].sync_timeout_ms - PACES["classic"].heartbeat_every_ms)
+    assert only.commands() == []
+    world.run_until(lambda: only.commands() == [b"1"], SETTLE_MS)
+
+
+def test_an_acknowledgement_says_heir_when_its_disk_has_it() -> None:
+    world = cluster("a b c d e", Safety.SURVIVOR)
+    only, first = server(world), heir(world)
+    receipts: list[str] = []
+    world.watchers.append(
+        lambda peer, ready: receipts.append(ready.apply.durability) if peer is only and ready.apply else None
+    )
+    for peer in world.running():
+        if peer not in (only, first):
+            world.freeze(peer.name)
+    world.submit(only.name, b"1")
+    world.run(100)
+    assert receipts == [Durability.HEIR]
+    assert b"1" in [e.body for e in first.stored.entries]
+
+
+def test_a_renewed_reign_is_silent_until_its_number_is_on_disk() -> None:
+    world = cluster("a b", Safety.SURVIVOR)
+    only, first = server(world), heir(world)
+    assert only.core is not None
+    world.disk *= 100
+    world._feed(only, Received(first.id, Serving(Term(9, first.id), first.core.node.log.history_at(1), 1)))  # type: ignore[union-attr]
+    assert only.core.node.number == 10
+    assert only.core.term.number == 1
+    world.run_until(lambda: reign(world).term.number == 10, 100)
+    assert only.stored.number == 10
+
+
+def test_a_commit_set_member_that_is_gone_for_certain_is_not_waited_for() -> None:
+    world = cluster("a b c", Safety.SURVIVOR)
+    only, first = server(world), heir(world)
+    world.kill(first.name)
+    world.submit(only.name, b"1")
+    took = world.run_until(lambda: only.commands() == [b"1"], SETTLE_MS)
+    assert took <= 10
