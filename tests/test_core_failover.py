@@ -227,6 +227,35 @@ def test_a_heir_whose_disk_fails_holds_up_no_acknowledgement(safety: Safety) -> 
     assert server(world) is only
 
 
+@PACE
+def test_one_that_does_not_count_waits_for_silent_members_before_it_serves(pace: str) -> None:
+    """The heir's host is gone with the server's: it may hold what was acknowledged, and only time can tell."""
+    world = cluster("a b c", Safety.SURVIVOR, pace)
+    old, first = server(world), heir(world)
+    (last,) = [p for p in world.running() if p not in (old, first)]
+    world.kill(old.name, silent=True)
+    world.kill(first.name, silent=True)
+    took = world.run_until(lambda: last.role is Role.SERVER, SETTLE_MS)
+    limits = PACES[pace]
+    assert took >= limits.start_wait_ms
+    assert took <= limits.heartbeat_timeout_ms + limits.start_wait_ms + 2 * limits.ballot_ms
+    assert last.names_of(events.Waiting)[-1].peers == [old.id, first.id]
+
+
+@PACE
+def test_one_started_alone_waits_for_the_others_and_then_serves(pace: str) -> None:
+    world = cluster("a b c", Safety.SURVIVOR, pace)
+    world.submit("a", b"1")
+    world.run(100)
+    for name in "abc":
+        world.kill(name)
+    world.start("c")
+    took = world.run_until(lambda: bool(world.servers()), SETTLE_MS)
+    limits = PACES[pace]
+    assert limits.start_wait_ms <= took <= limits.start_wait_ms + limits.retry_interval_ms + 2 * limits.ballot_ms
+    assert world.peers["c"].commands() in ([], [b"1"])
+
+
 @BOTH
 @PACE
 def test_without_faults_no_server_changes(safety: Safety, pace: str) -> None:

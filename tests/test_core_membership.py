@@ -10,6 +10,9 @@ from virtual import VirtualPeer
 
 from tanist.election import events
 from tanist.election.entries import Kind
+from tanist.election.ready import Ready
+from tanist.election.records import EntriesRecord
+from tanist.election.roles import Role
 from tanist.election.settings import Safety
 
 
@@ -27,9 +30,24 @@ def test_a_newcomer_joins_by_any_member_and_gets_everything(safety: Safety) -> N
 @BOTH
 def test_many_join_at_once_each_change_committed_before_the_next(safety: Safety) -> None:
     world = cluster("a b c", safety)
+    open_changes: list[int] = []
+
+    def watch(peer: VirtualPeer, ready: Ready) -> None:
+        assert peer.core is not None
+        log = peer.core.node.log
+        for record in ready.persist:
+            if peer.role is Role.SERVER and isinstance(record, EntriesRecord):
+                rosters = [i for i, e in enumerate(record.entries, record.first) if e.kind == Kind.ROSTER]
+                open_changes.extend(i for i in rosters if before[0] > peer.core.node.commit)
+                before[0] = max([before[0], *rosters])
+        assert log.last >= before[0] or peer.role is not Role.SERVER
+
+    before = [0]
+    world.watchers.append(watch)
     for name in "defgh":
         world.add(name, peers="a", safety=safety)
     world.run_until(lambda: len(reign(world).node.log.roster.voters()) == 8 and world.settled(), SETTLE_MS)
+    assert open_changes == [], "a change was written before the one before it was committed"
     ids: list[frozenset[str]] = []
     voters: list[frozenset[str]] = []
     log = reign(world).node.log

@@ -83,7 +83,9 @@ async def cluster(directory: Path, names: str = "a b c") -> AsyncIterator[list[P
             peers.append(peer)
         size = len(peers)
         await until(lambda: all(len(p.status().members) == size and p.status().server is not None for p in peers))
-        await until(lambda: any(entry.counts for p in peers for entry in p.status().fallbacks))
+        listed = peers[0].status
+        await until(lambda: [entry.in_sync for entry in listed().fallbacks] == [True] * (size - 1))
+        await until(lambda: any(entry.counts for entry in listed().fallbacks))
         yield peers
     finally:
         for peer in reversed(peers):

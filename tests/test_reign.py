@@ -12,12 +12,14 @@ from tanist.election.core import Core
 from tanist.election.entries import Entry, Kind
 from tanist.election.fallbacks import NO_LIST
 from tanist.election.history import History, Term
+from tanist.election.history import Reign as Reigned
 from tanist.election.log import roster_entry_body
 from tanist.election.messages import (
     Append,
     Canvass,
     Confirm,
     Follow,
+    HandOver,
     Heartbeat,
     Message,
     RequestVote,
@@ -29,6 +31,7 @@ from tanist.election.messages import (
 from tanist.election.node import Self
 from tanist.election.ready import LinkUp, Persisted, Ready, Received, Remote, Tick
 from tanist.election.records import Stored as Disk
+from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.roster import Member, Roster
 from tanist.election.settings import MS, PACES, ElectionSettings, Safety
@@ -205,3 +208,71 @@ def test_a_commit_set_member_that_is_gone_for_certain_is_not_waited_for() -> Non
     world.submit(only.name, b"1")
     took = world.run_until(lambda: only.commands() == [b"1"], SETTLE_MS)
     assert took <= 10
+
+
+def test_a_client_that_lacks_what_the_reign_began_with_does_not_count() -> None:
+    one = Alone(Safety.SURVIVOR)
+    term = one.win()
+    behaviour = one.core.behaviour
+    assert isinstance(behaviour, Reign)
+    one.welcome("id-b", one.core.node.log.history_at(2))
+    one.hear("id-b", Confirm(term, behaviour.round, 1, 0, 2))
+    assert behaviour.list.place("id-b") is not None
+    assert behaviour.commit_set.counting == {}
+    one.hear("id-b", Stored(term, one.core.node.log.last))
+    assert list(behaviour.commit_set.counting) == ["id-b"]
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_better_history_goes_on_if_its_peer_can_serve(serves: bool) -> None:
+    one = Alone(Safety.SURVIVOR)
+    term = one.win()
+    mine = one.core.node.log.history_at(3)
+    theirs = History((*mine.reigns, Reigned(Term(2, "id-x"), 4, mine.commands)), 9, mine.commands + 5)
+    member = Member("id-b", "id-b", "id-b:1", serve=serves)
+    one.hear("id-b", Follow(term, term.number, theirs, member))
+    assert one.core.role is (Role.SEEKING if serves else Role.SERVER)
+    assert bool(one.of(HandOver)) is serves
+    assert bool(one.of(Append)) is not serves
+
+
+def test_whoever_just_voted_is_not_called_back_by_the_old_server() -> None:
+    one = Alone(Safety.QUORUM, number=5)
+    history = one.core.node.log.history()
+    one.hear("id-c", RequestVote(6, history, True))
+    assert one.of(Vote) == [Vote(6, True, "", 6)]
+    one.hear("id-b", Serving(Term(5, "id-b"), history, 1))
+    assert one.core.role is Role.SEEKING
+    one.hear("id-c", Serving(Term(6, "id-c"), history, 1))
+    assert one.core.role is Role.CLIENT
+
+
+def test_what_got_lost_with_one_of_two_links_is_sent_again() -> None:
+    world = cluster("a b", Safety.QUORUM)
+    only = server(world)
+    other = next(p for p in world.running() if p is not only)
+    world._dial(other, only.address, 10**9)
+    world.run(10)
+    assert len(only.links[other.name]) == 2
+    world.submit(only.name, b"1")
+    world.reset(only.name, other.name)
+    world.run(PACES["classic"].heartbeat_every_ms * 2.5)
+    assert len(only.links[other.name]) == 1, "the link that is left must be the old one"
+    assert only.commands() == other.commands() == [b"1"]
+
+
+def test_a_server_that_was_away_commits_nothing_alone_when_it_wakes() -> None:
+    world = cluster("a b c", Safety.SURVIVOR)
+    only = server(world)
+    others = [p for p in world.running() if p is not only]
+    for peer in others:
+        world.freeze(peer.name)
+    world.submit(only.name, b"1")
+    world.run(100)
+    world.freeze(only.name)
+    world.run(20_000)
+    for peer in others:
+        world.cut(only.name, peer.name)
+    world.thaw(only.name)
+    world.run_until(lambda: only.role is not Role.SERVER, SETTLE_MS)
+    assert only.commands() == []
