@@ -134,19 +134,7 @@ class Peer:
             name, application = load_application(spec)
             self._applications[name] = application
         directory = self._directory = await asyncio.to_thread(open_directory, config)
-        self._log = ElectionLog(
-            directory.election_log,
-            cluster=config.cluster,
-            peer=directory.peer,
-            name=directory.identity.name,
-            incarnation=directory.incarnation,
-            mono_ns=clock.now_ns,
-        )
-        self._names = Names()
-        self._log.listeners.append(self._names.learn)
-        if self._human:
-            self._human_log = HumanLog(level=config.log.level, names=self._names)
-            self._log.listeners.append(self._human_log)
+        self._open_log(directory)
         journal, recovery = await Journal.open(
             directory.journal, directory.owner, on_persisted=self._persisted, on_failed=self._journal_failed
         )
@@ -198,6 +186,22 @@ class Peer:
         self._running = True
         self._driver.start()
         self._chores.start()
+
+    def _open_log(self, directory: DataDirectory) -> None:
+        config = self.config
+        self._log = ElectionLog(
+            directory.election_log,
+            cluster=config.cluster,
+            peer=directory.peer,
+            name=directory.identity.name,
+            incarnation=directory.incarnation,
+            mono_ns=clock.now_ns,
+        )
+        self._names = Names()
+        self._log.listeners.append(self._names.learn)
+        if self._human:
+            self._human_log = HumanLog(level=config.log.level, names=self._names)
+            self._log.listeners.append(self._human_log)
 
     async def _listen(self) -> None:
         config = self.config
