@@ -10,7 +10,7 @@ from typing import Any
 from virtual import VirtualPeer, World
 
 from tanist.election.entries import Entry, Kind
-from tanist.election.history import NO_TERM, Term
+from tanist.election.history import Term
 from tanist.election.messages import Append, Confirm, Heartbeat, Serving, Stored, Vote
 from tanist.election.ready import Ready
 from tanist.election.records import BallotRecord, EntriesRecord
@@ -218,4 +218,4 @@ def difference(a: list[Any], b: list[Any]) -> str:
     return f"only here {[x for x in a if x not in b][:5]}, missing {[x for x in b if x not in a][:5]}"
 
 
-__all__ = ["NO_TERM", "Broken", "Invariants"]
+__all__ = ["Broken", "Invariants"]
