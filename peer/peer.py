@@ -140,7 +140,7 @@ class Peer:
         )
         self._journal = journal
         stored = Stored.replay(recovery.records)
-        store = await SnapshotStore.open(directory.snapshots)
+        store = self._store = await SnapshotStore.open(directory.snapshots)
         replica = self._replica = Replica(self._applications, self._emit, self._outcomes, self._rebuilt)
         if stored.snapshot is not None:
             replica.begin_with(await store.load(stored.snapshot))
@@ -228,7 +228,11 @@ class Peer:
     def _archive(self, archive: Archive) -> Path:
         assert self._directory is not None
         me = self._directory
-        return write_archive(me.archives, archive, time_ns=clock.wall_ns(), cluster=self.config.cluster, peer=me.peer)
+        path = write_archive(me.archives, archive, time_ns=clock.wall_ns(), cluster=self.config.cluster, peer=me.peer)
+        if archive.snapshot is not None and self._store.has(archive.snapshot):
+            # What was compacted before those entries is nowhere else: the snapshot must outlive its pruning.
+            self._store.keep_copy(archive.snapshot, me.archives)
+        return path
 
     def _hello(self) -> Hello:
         assert self._directory is not None

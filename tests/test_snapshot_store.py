@@ -180,3 +180,17 @@ async def test_failed_save_leaves_the_older_snapshot(tmp_path: Path) -> None:
     assert store.newest() == old
     assert (await SnapshotStore.open(tmp_path)).newest() == old
     assert [path.suffix for path in files(tmp_path)] == [".snapshot"]
+
+
+async def test_a_copy_outlives_pruning_and_is_a_whole_snapshot(tmp_path: Path) -> None:
+    store = await SnapshotStore.open(tmp_path / "s")
+    meta = await save(store)
+    copy = store.keep_copy(meta, tmp_path / "archive")
+    await save(store, 50)
+    await store.prune(50)
+    assert not store.has(meta)
+    assert files(tmp_path / "archive") == [copy]
+    kept = await SnapshotStore.open(tmp_path / "archive")
+    assert await kept.load(meta) == DATA
+    with pytest.raises(FileNotFoundError):
+        store.keep_copy(meta, tmp_path / "archive")

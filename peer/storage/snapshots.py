@@ -142,6 +142,17 @@ class SnapshotStore:
             await wrap(_remove)([self._path(meta) for meta in old], self._disk)
         return len(old)
 
+    def keep_copy(self, meta: SnapshotMeta, directory: Path) -> Path:
+        """Copy a snapshot's file into another directory (made if missing), where `prune` does not reach it.
+
+        Gives the copy's path; it is on disk when this returns. Blocks on the disk; raises `OSError`.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        source = self._path(meta)
+        copy = directory / source.name
+        write_atomically(copy, source.read_bytes(), self._disk)
+        return copy
+
     def _path(self, meta: SnapshotMeta) -> Path:
         return self._directory / (_stem(meta) + _SUFFIX)
 
