@@ -242,9 +242,9 @@ def test_whoever_just_voted_is_not_called_back_by_the_old_server() -> None:
     one.hear("id-c", RequestVote(6, history, True))
     assert one.of(Vote) == [Vote(6, True, "", 6)]
     one.hear("id-b", Serving(Term(5, "id-b"), history, 1))
-    assert one.core.role is Role.SEEKING
+    before = one.core.role
     one.hear("id-c", Serving(Term(6, "id-c"), history, 1))
-    assert one.core.role is Role.CLIENT
+    assert (before, one.core.role) == (Role.SEEKING, Role.CLIENT)
 
 
 def test_what_got_lost_with_one_of_two_links_is_sent_again() -> None:
