@@ -276,7 +276,8 @@ class Core:
 
     def _answer_seek(self, peer: str) -> None:
         node = self.node
-        node.send(peer, NotYet(node.times.ballot / MS, node.log.history(), node.fallbacks, node.fresh))
+        wait_ms, linked = node.times.ballot / MS, node.linked_addresses()
+        node.send(peer, NotYet(wait_ms, node.log.history(), node.fallbacks, node.fresh, linked))
 
     def _asked_to_found(self, peer: str, number: int, members: Roster) -> None:
         """Someone founds yet what is founded here: point it to the server, or say again that I accepted."""

@@ -22,7 +22,8 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
 class Seek(Message, frozen=True):
     """I look for a server. Here is what I have, and which server I lost on what evidence.
 
-    `ends_in_ms` is how long my own retries still take; `fresh` says that I never knew a heartbeat.
+    `ends_in_ms` is how long my own retries still take; `fresh` says that I never knew a heartbeat. `linked` are
+    the peers I am linked to and where they listen now: after a full stop all addresses may be others.
     """
 
     history: History
@@ -31,6 +32,7 @@ class Seek(Message, frozen=True):
     evidence: str
     ends_in_ms: float
     fresh: bool
+    linked: dict[str, str] = {}
 
 
 class Serving(Message, frozen=True):
@@ -56,6 +58,7 @@ class NotYet(Message, frozen=True):
     history: History
     fallbacks: FallbackList
     fresh: bool
+    linked: dict[str, str] = {}
 
 
 class Follow(Message, frozen=True):

@@ -23,7 +23,7 @@ from tanist.election.records import (
     Stored,
     TruncateRecord,
 )
-from tanist.election.roster import NOBODY, Member
+from tanist.election.roster import MEMBERS_MAX, NOBODY, Member
 from tanist.election.settings import MS, ElectionSettings, Pace, Safety, Serve
 
 NO_SNAPSHOT = SnapshotMeta(0, NO_TERM, 0, EMPTY, NOBODY, 0, "")
@@ -199,6 +199,10 @@ class Node:
             return
         self.dialing[address] = self.now + timeout_ns
         self.out.dial.append(Dial(address, timeout_ns))
+
+    def linked_addresses(self) -> dict[str, str]:
+        """Where the peers that are linked listen, for others that look for them."""
+        return {peer: remote.address for peer, remote in sorted(self.links.items())[:MEMBERS_MAX]}
 
     def reach_for(self, peer: str, timeout_ns: int) -> bool:
         """Dial a peer that is not linked. Returns whether it is linked already."""

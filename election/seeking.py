@@ -28,6 +28,7 @@ from tanist.election.order import before_me, waited_for
 from tanist.election.ready import Remote
 from tanist.election.retries import Retries
 from tanist.election.roles import Role
+from tanist.election.roster import MEMBERS_MAX
 from tanist.election.settings import MS
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ class Seeking(Behaviour):
         node = self.node
         ends_in = self.retries.remaining(node.now) if self.retries else 0
         self.contacts.of(peer).asked_at = node.now
-        seek = Seek(node.log.history(), node.fallbacks, self.lost, self.evidence, ends_in / MS, node.fresh)
+        history, linked = node.log.history(), node.linked_addresses()
+        seek = Seek(history, node.fallbacks, self.lost, self.evidence, ends_in / MS, node.fresh, linked)
         node.send(peer, seek)
 
     # What is heard
@@ -225,12 +227,22 @@ class Seeking(Behaviour):
         if isinstance(message, Seek):
             # Answered in kind, and never with another question: two seekers would ask each other for ever.
             left = self.retries.remaining(node.now) / MS if self.retries else 0.0
-            node.send(peer, NotYet(left, node.log.history(), node.fallbacks, node.fresh))
+            linked = node.linked_addresses()
+            node.send(peer, NotYet(left, node.log.history(), node.fallbacks, node.fresh, linked))
+        self._reach_linked(message.linked)
         node.learn_list(message.fallbacks)
         if peer == node.last_server and self.way is Way.RETRYING:
             # It answers and does not serve: a restart never continues a reign.
             self._retry_answered(Evidence.REJECTED, "it seeks a server itself")
         self._consider()
+
+    def _reach_linked(self, linked: dict[str, str]) -> None:
+        """Peers that another one is linked to: go there too, wherever they listen now."""
+        node = self.node
+        for peer, address in list(linked.items())[:MEMBERS_MAX]:
+            if peer != node.me.id and peer not in node.links:
+                node.addresses[peer] = address
+                node.reach_for(peer, node.times.retry)
 
     # The retries
 

@@ -20,6 +20,8 @@ def sample(kind: Any) -> Any:
     if kind in SAMPLES:
         return SAMPLES[kind]
     origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is dict:
+        return {sample(args[0]): sample(args[1])}
     if origin is tuple:
         return (sample(args[0]), sample(args[0])) if args[-1] is Ellipsis else tuple(sample(a) for a in args)
     if origin in (typing.Union, types.UnionType):

@@ -23,6 +23,9 @@ def sample(kind: Any, rng: Random) -> Any:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         hints = get_type_hints(kind)
         return kind(*(sample(hints[field.name], rng) for field in msgspec.structs.fields(kind)))
+    if get_origin(kind) is dict:
+        key, value = get_args(kind)
+        return {sample(key, rng): sample(value, rng)}
     if get_origin(kind) is tuple:
         parts = get_args(kind)
         if parts[-1] is Ellipsis:
