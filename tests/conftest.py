@@ -1,4 +1,4 @@
-"""Lets tests import the helpers that stand beside them (virtual, invariants, soak): importlib mode adds no path."""
+"""Lets tests import the helpers that stand beside them (scenario, soak): importlib mode adds no path."""
 
 import sys
 from pathlib import Path

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from invariants import Invariants
-from virtual import VirtualPeer, World
 
 from tanist.election.reign import Reign
 from tanist.election.settings import PACES, Safety
+from tanist.election.simulation.invariants import Invariants
+from tanist.election.simulation.world import VirtualPeer, World
 
 BOTH = pytest.mark.parametrize("safety", list(Safety), ids=str)
 PACE = pytest.mark.parametrize("pace", ["classic", "fast"])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 from random import Random
 
-from invariants import Broken, Invariants
-from virtual import World
-
 from tanist.election.commit import Durability
 from tanist.election.roles import Role
 from tanist.election.settings import PACES, Safety, Serve
+from tanist.election.simulation.invariants import Broken, Invariants
+from tanist.election.simulation.world import World
 
 SETTLE_LIMIT_MS = {"classic": 90_000, "lan": 40_000, "fast": 30_000}
 """How long peace may take until all follow one server: the longest waits of a pace, a few times over."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from invariants import Invariants
 from scenario import BOTH, PACE, SETTLE_MS, all_applied, clients, cluster, heir, server
-from virtual import World
 
 from tanist.election import events
 from tanist.election.roles import Role
 from tanist.election.settings import MS, PACES, Safety, Serve
+from tanist.election.simulation.invariants import Invariants
+from tanist.election.simulation.world import World
 
 OUTAGE_MS_MAX = {"classic": 5000, "fast": 400}
 """How long a killed server may be missed, all told, until another serves and everyone follows it."""

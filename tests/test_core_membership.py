@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 from scenario import BOTH, SETTLE_MS, all_applied, clients, cluster, heir, reign, server
-from virtual import VirtualPeer
 
 from tanist.election import events
 from tanist.election.entries import Kind
@@ -14,6 +13,7 @@ from tanist.election.ready import Ready
 from tanist.election.records import EntriesRecord
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
+from tanist.election.simulation.world import VirtualPeer
 
 
 @BOTH

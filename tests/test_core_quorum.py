@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from invariants import Invariants
 from scenario import PACE, SETTLE_MS, all_applied, clients, cluster, reign, server
-from virtual import World
 
 from tanist.election import events
 from tanist.election.records import BallotRecord, FoundingRecord
 from tanist.election.roles import Role
 from tanist.election.settings import PACES, Safety
+from tanist.election.simulation.invariants import Invariants
+from tanist.election.simulation.world import World
 
 QUORUM = Safety.QUORUM
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from invariants import Invariants
 from scenario import BOTH, PACE, SETTLE_MS, all_applied, clients, cluster, server
 from test_core_split import part
 
@@ -12,6 +11,7 @@ from tanist.election.entries import Kind
 from tanist.election.messages import SnapshotOffer, Stored
 from tanist.election.records import SnapshotRecord
 from tanist.election.settings import Safety
+from tanist.election.simulation.invariants import Invariants
 
 BODIES = [b"%d" % i for i in range(50)]
 

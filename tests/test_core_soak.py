@@ -5,12 +5,12 @@ from __future__ import annotations
 import traceback
 
 import pytest
-from invariants import Broken, Invariants
 from soak import Life, deaths
-from virtual import World
 
 from tanist.election.messages import Stored, Vote
 from tanist.election.settings import Safety
+from tanist.election.simulation.invariants import Broken, Invariants
+from tanist.election.simulation.world import World
 
 LIVES_A_TEST = 15
 """Seeds of one test: enough to be quick to report, few enough to be told apart."""

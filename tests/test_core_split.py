@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from invariants import Invariants
 from scenario import PACE, SETTLE_MS, all_applied, cluster, heir, server
-from virtual import VirtualPeer, World
 
 from tanist.election import events
 from tanist.election.roles import Role
 from tanist.election.settings import PACES, Safety
+from tanist.election.simulation.invariants import Invariants
+from tanist.election.simulation.world import VirtualPeer, World
 
 SURVIVOR, QUORUM = Safety.SURVIVOR, Safety.QUORUM
 

@@ -6,7 +6,6 @@ from random import Random
 
 import pytest
 from soak import Life
-from virtual import World
 
 from tanist.election.core import Core, LocalMisuse
 from tanist.election.events import RoleChanged
@@ -18,6 +17,7 @@ from tanist.election.records import Stored
 from tanist.election.roles import TRANSITIONS, Cause, Role
 from tanist.election.seeking import Seeking
 from tanist.election.settings import ElectionSettings, Safety
+from tanist.election.simulation.world import World
 
 RARE = {("client", "met a higher number")}
 """What a random life hardly meets, and a test below does."""

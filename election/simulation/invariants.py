@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from virtual import VirtualPeer, World
-
 from tanist.election.entries import Entry, Kind
 from tanist.election.history import Term
 from tanist.election.messages import Append, Confirm, Heartbeat, Serving, Stored, Vote
@@ -17,6 +15,7 @@ from tanist.election.records import BallotRecord, EntriesRecord
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
+from tanist.election.simulation.world import VirtualPeer, World
 
 
 class Broken(AssertionError):

@@ -18,8 +18,6 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from virtual_peer import Link, VirtualPeer
-
 from tanist.election.core import Core
 from tanist.election.entries import Kind, Proposal
 from tanist.election.evidence import Evidence
@@ -47,6 +45,7 @@ from tanist.election.ready import (
 from tanist.election.records import Record, Stored
 from tanist.election.roles import Role
 from tanist.election.settings import MS, PACES, ElectionSettings, Safety
+from tanist.election.simulation.peers import Link, VirtualPeer
 
 AT_ONCE_MAX = 10_000
 """Things that may happen at one instant: more means that peers answer each other, or a deadline stays in the past."""
@@ -158,7 +157,7 @@ class World:
     def mend(self) -> None:
         """Let everything through again, also what was held meanwhile on links that still stand."""
         self.cuts.clear()
-        for link in {id(x): x for p in self.peers.values() for group in p.links.values() for x in group}.values():
+        for link in dict.fromkeys(x for p in self.peers.values() for group in p.links.values() for x in group):
             for name, held in link.held.items():
                 while held:
                     self._pass(link, name, held.popleft())

@@ -17,7 +17,7 @@ from tanist.election.roles import Role
 from tanist.election.settings import ElectionSettings
 
 if TYPE_CHECKING:
-    from virtual import World
+    from tanist.election.simulation.world import World
 
 
 class Link:
