@@ -22,6 +22,12 @@ class Kind(IntEnum):
     """A session ends. Body: an encoded `SessionClosed`."""
     TIMER = 6
     """A replicated timer of an application is due. Body: an encoded `TimerDue`."""
+    HEAL = 7
+    """A history that ended enters this log. Body: an encoded `HealBegun` (see `archived`)."""
+    ARCHIVED = 8
+    """One of its entries. Body: an encoded `ArchivedEntry`."""
+    HEALED = 9
+    """All of it is here: its entries' fate is decided. Body: an encoded `HealEnded`."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
