@@ -13,7 +13,7 @@ from tanist.election.ballots import Voter
 from tanist.election.behaviour import Behaviour
 from tanist.election.candidacy import Candidacy
 from tanist.election.entries import Entry
-from tanist.election.evidence import Evidence
+from tanist.election.evidence import ENDS_RETRIES, Evidence
 from tanist.election.following import FollowingServer
 from tanist.election.handingover import HandingOver
 from tanist.election.history import NO_TERM, Term
@@ -34,6 +34,7 @@ from tanist.election.messages import (
 )
 from tanist.election.node import Node, Self
 from tanist.election.ready import (
+    ConditionRead,
     DialFailed,
     DiskFailed,
     GoodbyeAsked,
@@ -125,6 +126,7 @@ class Core:
             raise LocalMisuse("start() is called once")
         self._started = True
         self._begin(now, wall_ns)
+        self.node.started = now
         self.behaviour.enter()
         return self._end()
 
@@ -205,6 +207,8 @@ class Core:
                     self.behaviour.snapshot_received(inputs)
             case ReadAsked(request, prove):
                 self.behaviour.read_asked(None, request, prove)
+            case ConditionRead(power, load):
+                node.power, node.load = power, load
             case HandOverAsked(to):
                 self._hand_over(to)
             case LeaveAsked(peer):
@@ -310,6 +314,8 @@ class Core:
         node = self.node
         ago = (node.now - behaviour.heard_at) / MS
         node.emit(events.ServerLost(behaviour.server, str(behaviour.term), evidence, detail, ago))
+        if evidence not in ENDS_RETRIES:
+            node.stability.lost(behaviour.server, node.now)
         self._end_following()
         self._become(Seeking(self, evidence, behaviour.term), Cause.LOST_SERVER)
 

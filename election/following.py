@@ -252,7 +252,7 @@ class FollowingServer(Behaviour):
             self.sent_at.popitem(last=False)
         version = node.list_stored if node.fallbacks.term == self.term else 0
         stored = min(node.durable, self.verified)
-        node.send(self.server, Confirm(self.term, self.round, self.sequence, version, stored))
+        node.send(self.server, Confirm(self.term, self.round, self.sequence, version, stored, node.condition))
 
     # Snapshots
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tanist.election import events
 from tanist.election.history import Term
-from tanist.election.messages import Follow, HandOver, Heartbeat
+from tanist.election.messages import Follow, HandOver
 from tanist.election.precedence import Claim, Verdict, compare
 from tanist.election.roles import Cause
 from tanist.election.settings import plausible
@@ -58,8 +58,9 @@ class Meeting:
         reign.replication.welcome(message.member, message.history, remote.priority if remote else 0)
         reign.commit_set.heard(peer, node.now)
         reign.joining.ask(message.member)
-        members = len(node.log.roster.members)
-        node.send(peer, Heartbeat(reign.term, reign.round, node.commit, reign.list, 0, node.reach, members))
+        # The list is as old as the last round: who fell silent since must not be named.
+        reign.publish()
+        node.send(peer, reign.heartbeat(0, node.reach, len(node.log.roster.members)))
 
     def server(self, peer: str, term: Term, theirs: Claim) -> None:
         """Another server: one of the two gives way."""

@@ -6,6 +6,7 @@ are skipped, and unknown trailing fields are ignored, so that old and new peers 
 
 import msgspec
 
+from tanist.election.condition import Condition
 from tanist.election.entries import Entry, Proposal
 from tanist.election.fallbacks import NO_LIST, FallbackList
 from tanist.election.history import EMPTY, History, Term
@@ -99,13 +100,14 @@ class Heartbeat(Message, frozen=True):
 
 
 class Confirm(Message, frozen=True):
-    """I heard heartbeat `round`; I have list `version` on disk. `priority` and the like may follow one day."""
+    """I heard heartbeat `round`; I have list `version` on disk. `condition`: how fit my machine is to serve."""
 
     term: Term
     round: int
     sequence: int
     version: int
     stored: int
+    condition: Condition = Condition()
 
 
 class Append(Message, frozen=True):

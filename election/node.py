@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 
 from tanist.election.commit import Durability
+from tanist.election.condition import Condition, Load, Power
 from tanist.election.entries import Entry
 from tanist.election.events import Event, MemberChanged, SnapshotInstalled, SuffixArchived
 from tanist.election.fallbacks import FallbackList
@@ -25,7 +26,10 @@ from tanist.election.records import (
 )
 from tanist.election.roster import MEMBERS_MAX, NOBODY, Member
 from tanist.election.settings import MS, ElectionSettings, Pace, Safety, Serve
+from tanist.election.stability import Stability
 
+UP_AFTER_NS = 60_000 * MS
+"""How long a peer has run before it is ranked with those that have run for long."""
 NO_SNAPSHOT = SnapshotMeta(0, NO_TERM, 0, EMPTY, NOBODY, 0, "")
 """Stands in a record for "no snapshot": the log begins at 1."""
 
@@ -92,6 +96,11 @@ class Node:
         """The peer that this peer's own live server told to stand, and until when that holds."""
         self.without_since: int | None = None
         """Since when this peer has had no server."""
+        self.started = 0
+        """When this peer's first step was."""
+        self.power = Power.MAINS
+        self.load = Load.FREE
+        self.stability = Stability()
         self._marks: deque[tuple[int, int]] = deque()
         self._after_disk: deque[tuple[int, str, Message]] = deque()
 
@@ -126,6 +135,11 @@ class Node:
         known = self.log.roster.get(self.me.id)
         votes = known.voter if known is not None else not self.quorum
         return self.may_serve and not self.disk_failed and votes
+
+    @property
+    def condition(self) -> Condition:
+        """The condition of this peer's machine, as far as it was told."""
+        return Condition(self.power, self.load, int(self.now >= self.started + UP_AFTER_NS))
 
     def others(self) -> list[Member]:
         """The other members of the roster."""

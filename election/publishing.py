@@ -55,7 +55,8 @@ class Publishing:
         in_sync = counts or client.match >= min(self.committed_before, node.commit)
         lag = max(0, node.log.last - client.match)
         serves = member.serve and member.voter
-        return Standing(peer, member.name, member.address, in_sync, serves, lag, counts, client.priority)
+        fitness = self.reign.measuring.fitness(peer)
+        return Standing(peer, member.name, member.address, in_sync, serves, lag, counts, client.priority, fitness)
 
     def _choose(self, in_touch: dict[str, Progress], ranked: tuple[Fallback, ...]) -> bool:
         """Let the first of the list count that may. Returns whether the commit set changed."""

@@ -1,28 +1,25 @@
 """The ranking of clients: a pure function of stated inputs, in coarse classes so that the list does not flutter."""
 
 from collections.abc import Iterable
-from enum import IntEnum
 
 import msgspec
 
+from tanist.election.condition import Load, Power
 from tanist.election.fallbacks import Fallback
 
-
-class Power(IntEnum):
-    """Where a machine gets its power from; a higher one is better."""
-
-    LOW_BATTERY = 0
-    BATTERY = 1
-    MAINS = 2
+LINK_BEST = 2
+"""The class of a quick link; 1 is middling, 0 slow."""
+STEADY = 2
+"""What is added to the class of stability of a peer that was not lost often lately; 1 if it has run for a while."""
 
 
 class Fitness(msgspec.Struct, frozen=True):
-    """How fit a peer is to serve, in classes (higher is better); all equal until a peer reports its own."""
+    """How fit a peer is to serve, in classes (higher is better); the best of all until something else is known."""
 
     power: Power = Power.MAINS
-    stability: int = 0
-    link: int = 0
-    load: int = 0
+    stability: int = STEADY + 1
+    link: int = LINK_BEST
+    load: int = Load.FREE
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tanist.election.condition import Load, Power
 from tanist.election.entries import Entry, Proposal
 from tanist.election.evidence import Evidence
 from tanist.election.messages import Message, SnapshotMeta
@@ -134,6 +135,14 @@ class GoodbyeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ConditionRead:
+    """How this peer's machine is powered and loaded now; told when it changed."""
+
+    power: Power
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The deadline has come."""
 
@@ -152,6 +161,7 @@ Input = (
     | HandOverAsked
     | LeaveAsked
     | GoodbyeAsked
+    | ConditionRead
     | Tick
 )
 

@@ -12,9 +12,10 @@ from tanist.election.commit import durability, majority_match
 from tanist.election.commitset import CommitSet
 from tanist.election.entries import BODY_BYTES_MAX, PROPOSED_KINDS, Entry, Kind, Proposal
 from tanist.election.evidence import Evidence
-from tanist.election.fallbacks import FallbackList
+from tanist.election.fallbacks import NO_LIST, FallbackList
 from tanist.election.handingover import HandingOver
 from tanist.election.joining import Joining
+from tanist.election.measuring import Measuring
 from tanist.election.meeting import Meeting
 from tanist.election.messages import (
     Confirm,
@@ -77,6 +78,7 @@ class Reign(Behaviour):
         self.ticked_at = node.now
         """When what time brings was last looked at."""
         self.list = FallbackList(self.term, 0, ())
+        self.measuring = Measuring(node)
         self.publishing = Publishing(self)
         self.majority_at = node.now
         self.proving: Proving | None = None
@@ -102,7 +104,7 @@ class Reign(Behaviour):
         self.opens_at = node.log.last
         node.emit(events.ReignBegan(str(self.term), node.log.last, without / MS, first))
         self.joining.myself()
-        self._publish()
+        self.publish()
         for peer in list(node.links):
             self.announce(peer)
         self.beat()
@@ -201,8 +203,10 @@ class Reign(Behaviour):
 
     # The list
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
         """Rank the clients anew; what is new about the list is told at once."""
+        if self.proving is not None:
+            return
         if self.publishing.publish():
             self.heartbeat_at = self.node.now
         if self.commit_set.settle(self.replication.clients, self.node.now):
@@ -215,11 +219,16 @@ class Reign(Behaviour):
         self.heartbeat_at = node.now + node.times.heartbeat
         reach, members = 1 + len(self.in_touch()), len(node.log.roster.members)
         node.reach = reach
+        self.measuring.sent(self.round, self.list.version)
         for peer, client in self.replication.clients.items():
             client.was_at = client.match
-            beat = Heartbeat(self.term, self.round, node.commit, self.list, client.sequence, reach, members)
-            node.send(peer, beat)
+            node.send(peer, self.heartbeat(client.sequence, reach, members))
         self.publishing.committed_before = node.commit
+
+    def heartbeat(self, echo: int, reach: int, members: int) -> Heartbeat:
+        """A heartbeat of this round. One that was away knows of nobody who is here now, and names none."""
+        named = self.list if self.proving is None else NO_LIST
+        return Heartbeat(self.term, self.round, self.node.commit, named, echo, reach, members)
 
     # What clients say
 
@@ -276,7 +285,7 @@ class Reign(Behaviour):
 
     def _caught_up(self) -> None:
         """A client that is in no list yet has confirmed, or holds the reign's begin: it may rank, and count."""
-        self._publish()
+        self.publish()
         if self.heartbeat_at <= self.node.now:
             self.beat()
 
@@ -289,6 +298,7 @@ class Reign(Behaviour):
         if message.stored > client.match:
             self._stored(peer, message.stored)
         client.heard_at = node.now
+        self.measuring.confirmed(peer, message, client)
         client.round = max(client.round, message.round)
         client.sequence = max(client.sequence, message.sequence)
         client.version = max(client.version, message.version)
@@ -319,11 +329,17 @@ class Reign(Behaviour):
             return
         node = self.node
         node.emit(events.PeerLost(peer, evidence, detail))
+        self._lost(peer)
         # Refused, it is gone for certain and is waited for no longer; else it may only be cut off.
         node.reach_for(peer, node.times.retry)
-        self._publish()
+        self.publish()
         if self.handover is not None:
             self.handover.lost(peer)
+
+    def _lost(self, peer: str) -> None:
+        """A client was lost without a goodbye."""
+        self.node.stability.lost(peer, self.node.now)
+        self.measuring.forget(peer)
 
     def dial_failed(self, address: str, evidence: Evidence, detail: str) -> None:
         if evidence is not Evidence.REFUSED:
@@ -339,7 +355,7 @@ class Reign(Behaviour):
         known = self.replication.forget(peer) is not None
         if self.commit_set.gone(peer) or known:
             self.node.emit(events.CommitSetChanged(sorted(self.commit_set.counting), f"{peer} is gone: {reason}"))
-            self._publish()
+            self.publish()
             self._advance()
 
     def _probe(self) -> None:
@@ -386,7 +402,7 @@ class Reign(Behaviour):
             self.proving = None
             node.without_since = None
             node.emit(events.ReignProved(str(self.term), (node.now - proving.since) / MS))
-            self._publish()
+            self.publish()
             self._advance()
 
     def alive_server(self) -> tuple[str, int] | None:
@@ -412,7 +428,8 @@ class Reign(Behaviour):
                 return
         if now >= self.heartbeat_at:
             self._drop_silent()
-            self._publish()
+            self.measuring.look()
+            self.publish()
             self.joining.go_on()
             self.beat()
         if now >= self.probe_at:
@@ -429,6 +446,7 @@ class Reign(Behaviour):
             silent = node.now - client.heard_at
             if silent > max(node.times.sync, 2 * node.times.timeout):
                 self.replication.forget(peer)
+                self._lost(peer)
                 node.emit(events.PeerLost(peer, Evidence.SILENT, f"for {silent / MS:.0f} ms"))
                 node.close(peer, "silent")
             elif client.match == client.was_at < node.log.last and silent < node.times.timeout:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tanist.election.ranking import Fitness, Power, Standing, rank
+from tanist.election.condition import Power
+from tanist.election.ranking import Fitness, Standing, rank
 
 
 def standing(peer: str, **changes: object) -> Standing:
