@@ -109,7 +109,7 @@ def test_a_goodbye_ends_the_retries_at_once(safety: Safety) -> None:
     world.submit("c", b"1")
     world.run(100)
     old, next_one = server(world), heir(world)
-    world._feed(old, GoodbyeAsked("it was asked to stop"))
+    world.feed(old, GoodbyeAsked("it was asked to stop"))
     world.run(1)
     world.kill(old.name)
     took = world.run_until(world.settled, SETTLE_MS)
@@ -137,7 +137,7 @@ def test_proposals_that_only_a_server_may_make_are_not_let_in_by_a_hand_over(saf
     other = next(p for p in clients(world) if p is not next_one)
     world.hand_over(old.name)
     held = reign(world)
-    world._feed(old, Received(other.id, Propose((Proposal(Kind.TIMER, b"x"), Proposal(Kind.ROSTER, b"y")))))
+    world.feed(old, Received(other.id, Propose((Proposal(Kind.TIMER, b"x"), Proposal(Kind.ROSTER, b"y")))))
     assert held.handover is not None
     assert held.handover.held == []
 
@@ -150,8 +150,8 @@ def test_a_hand_over_message_from_anyone_but_the_server_is_not_believed(safety: 
     core = first.core
     assert core is not None
     if second.id not in core.node.links:
-        world._dial(first, second.address, 1_000_000_000)
+        world.network.dial(first, second.address, 1_000_000_000)
         world.run(10)
-    world._feed(first, Received(second.id, HandOver(core.term, first.id, first.address, "I say so")))
+    world.feed(first, Received(second.id, HandOver(core.term, first.id, first.address, "I say so")))
     world.run(1000)
     assert server(world) is old

@@ -128,7 +128,7 @@ def test_a_higher_number_at_one_peer_moves_the_server_above_it(pace: str) -> Non
     world = cluster("a b c", QUORUM, pace)
     other = clients(world)[0]
     world.kill(other.name)
-    other.disk.append(BallotRecord(40, other.id))
+    world.disks.keep(other, [BallotRecord(40, other.id)])
     world.run(100)
     world.start(other.name)
     world.run_until(lambda: world.settled() and reign(world).term.number > 40, SETTLE_MS)

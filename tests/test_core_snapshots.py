@@ -90,7 +90,7 @@ def test_a_late_offer_of_what_is_held_already_changes_nothing(safety: Safety) ->
     only, other = server(world), clients(world)[0]
     world.snapshot(only.name)
     assert only.core is not None and only.core.node.snapshot is not None and other.core is not None
-    world._send(only, other.id, SnapshotOffer(only.core.term, only.core.node.snapshot))
+    world.network.send(only, other.id, SnapshotOffer(only.core.term, only.core.node.snapshot))
     world.run(100)
     assert not other.names_of(events.SnapshotInstalled)
     assert other.core.node.log.first == 1

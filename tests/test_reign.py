@@ -194,7 +194,7 @@ def test_a_renewed_reign_is_silent_until_its_number_is_on_disk() -> None:
     only, first = server(world), heir(world)
     assert only.core is not None
     world.disk *= 100
-    world._feed(only, Received(first.id, Serving(Term(9, first.id), first.core.node.log.history_at(1), 1)))  # type: ignore[union-attr]
+    world.feed(only, Received(first.id, Serving(Term(9, first.id), first.core.node.log.history_at(1), 1)))  # type: ignore[union-attr]
     assert only.core.node.number == 10
     assert only.core.term.number == 1
     world.run_until(lambda: reign(world).term.number == 10, 100)
@@ -251,7 +251,7 @@ def test_what_got_lost_with_one_of_two_links_is_sent_again() -> None:
     world = cluster("a b", Safety.QUORUM)
     only = server(world)
     other = next(p for p in world.running() if p is not only)
-    world._dial(other, only.address, 10**9)
+    world.network.dial(other, only.address, 10**9)
     world.run(10)
     assert len(only.links[other.name]) == 2
     world.submit(only.name, b"1")

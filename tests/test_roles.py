@@ -23,7 +23,7 @@ RARE = {("client", "met a higher number")}
 """What a random life hardly meets, and a test below does."""
 
 
-HINTS = [501, 512, 516, 531, *range(500, 560)]
+HINTS = [501, 512, 516, 531, 635, *range(500, 560)]
 """Seeds of lives; the first few were seen to meet everything, which spares looking further."""
 
 

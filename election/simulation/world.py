@@ -1,71 +1,92 @@
 """A virtual cluster around the pure core: virtual time, links like TCP connections, disks that take a while.
 
-No socket, no clock, no sleep. What it is careful about, because faults hide there:
+No socket, no clock, no sleep: one heap of what happens next, keyed by virtual time and order of asking, and one stream
+of chance a concern. What it is careful about, because faults hide there, is said in `network` and `disks`; besides:
 
-- A link is a connection: first in, first out each way, and several may exist between two peers at once (both
-  dialed). A cut holds what is on its way, as TCP does, and lets it through when it is mended while the link
-  still stands; a reset loses it. A cut may be one-way.
-- Disks take records in order. At a crash an unfinished write may have reached the disk or not, a prefix of it at
-  a time, and nobody was told.
 - A frozen peer's connections stay open, new ones get no hello, and on waking it finds everything at once.
+- Every peer has its own clock, which may run a little faster or slower, or leap forward; and a wall clock that may do
+  what it likes.
 """
 
 from __future__ import annotations
 
+import copy
 import heapq
-import itertools
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 from tanist.election.core import Core
 from tanist.election.entries import Kind, Proposal
-from tanist.election.evidence import Evidence
-from tanist.election.messages import Message, SnapshotChunk, SnapshotMeta
+from tanist.election.messages import SnapshotChunk
 from tanist.election.node import Self
 from tanist.election.ready import (
-    DialFailed,
-    DiskFailed,
+    GoodbyeAsked,
     HandOverAsked,
     Input,
     LeaveAsked,
-    LinkDown,
-    LinkUp,
-    Persisted,
+    ReadAnswer,
     ReadAsked,
     Ready,
-    Received,
-    Remote,
-    SnapshotReceived,
-    SnapshotTaken,
-    SnapshotWrite,
     Submit,
     Tick,
 )
-from tanist.election.records import Record, Stored
+from tanist.election.records import Stored
 from tanist.election.roles import Role
 from tanist.election.settings import MS, PACES, ElectionSettings, Safety
-from tanist.election.simulation.peers import Link, VirtualPeer
+from tanist.election.simulation.disks import CHUNK_BYTES, Disks
+from tanist.election.simulation.machine import Answer, Codec, Machine
+from tanist.election.simulation.network import Network
+from tanist.election.simulation.peers import VirtualPeer
+from tanist.election.simulation.streams import Streams
 
 AT_ONCE_MAX = 10_000
 """Things that may happen at one instant: more means that peers answer each other, or a deadline stays in the past."""
 
+Watcher = Callable[[VirtualPeer, Ready], None]
+
 
 class World:
-    """Virtual time in nanoseconds; one heap of what happens next. `watchers` see every step of every peer."""
+    """Virtual time in nanoseconds; one heap of what happens next. `watchers` see every step of every peer.
 
-    def __init__(self, seed: int = 1, *, latency_ms: float = 0.2, disk_ms: float = 0.5, jitter: float = 0.0) -> None:
-        self.rng = Random(seed)
+    `jitter` makes what takes time take up to so many times longer, and now and then far longer; without it a world
+    has no chance at all. `machine` makes the state machine of one peer, by its name; `codec` takes every message to
+    bytes and back.
+    """
+
+    def __init__(
+        self,
+        seed: int | str = 1,
+        *,
+        latency_ms: float = 0.2,
+        disk_ms: float = 0.5,
+        jitter: float = 0.0,
+        machine: Callable[[str], Machine] | None = None,
+        codec: Codec | None = None,
+    ) -> None:
+        self.streams = Streams(seed)
         self.now = 1_000 * MS
         self.latency = int(latency_ms * MS)
         self.disk = int(disk_ms * MS)
         self.jitter = jitter
+        self.lag = 0
+        """Nanoseconds by which a timer may be late, because its process is busy."""
+        self.make_machine = machine
+        self.codec = codec
+        self.auto_snapshot = False
+        """Whether peers take snapshots by themselves, as `snapshot_every` says."""
+        self.ends_when_halted = False
+        """Whether a peer that may not go on ends, as a real one does; else it only says so."""
         self.peers: dict[str, VirtualPeer] = {}
         self.by_id: dict[str, VirtualPeer] = {}
-        self.cuts: set[tuple[str, str]] = set()
-        self.watchers: list[Callable[[VirtualPeer, Ready], None]] = []
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
-        self._order = itertools.count()
+        self.network = Network(self, self.streams.network)
+        self.disks = Disks(self, self.streams.disk)
+        self.watchers: list[Watcher] = []
+        self.on_answer: Callable[[VirtualPeer, Answer], None] | None = None
+        self.on_read: Callable[[VirtualPeer, ReadAnswer], None] | None = None
+        self.events = 0
+        """What happened so far: things taken from the heap."""
+        self._heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._order = 0
         self._at_once = 0
 
     # Building
@@ -99,20 +120,26 @@ class World:
         return out
 
     def start(self, name: str) -> None:
+        """Start a peer's process from what is on its disk. A damaged disk starts none, and says so."""
         peer = self.peers[name]
         assert peer.core is None
+        peer.unreachable = False
+        if peer.damaged:
+            peer.halted = "its journal is damaged"
+            return
         peer.incarnation += 1
-        peer.frozen = peer.unreachable = peer.broken = False
-        peer.applied, peer.inbox = [], []
+        peer.frozen = peer.broken = peer.hung = peer.snapshot_due = False
+        peer.halted = ""
+        peer.deadline = peer.wake_at = None
+        peer.inbox = []
         peer.writes.clear()
         peer.written_at = self.now
-        stored = Stored.replay(peer.disk)
-        peer.stored = Stored.replay(peer.disk)
+        stored = _copy(peer.stored)
         me = Self(peer.id, peer.name, peer.address, peer.given)
-        peer.core = Core(me, peer.settings, stored, Random(f"{name} {peer.incarnation} {self.rng.random()}"))
-        if stored.snapshot is not None:
-            peer.applied = list(peer.snapshots[stored.snapshot.digest][1])
-        self._carry_out(peer, peer.core.start(self.now, self.now))
+        peer.core = Core(me, peer.settings, stored, self.streams.core(name, peer.incarnation))
+        self._rebuild(peer, stored.snapshot.digest if stored.snapshot is not None else None)
+        clock = peer.clock()
+        self._carry_out(peer, peer.core.start(clock, clock + peer.wall_ahead))
 
     # Faults
 
@@ -120,91 +147,102 @@ class World:
         """kill -9: of what was not on disk, a part of its begin may be; links end at once, or (host gone) never."""
         peer = self.peers[name]
         peer.core = None
-        peer.deadline = None
+        peer.deadline = peer.wake_at = None
         peer.unreachable = silent
-        pending = [record for records, _ in peer.writes for record in records]
-        # The disk takes records in order: a crash leaves some first part of them.
-        self._on_disk(peer, pending[: self.rng.randint(0, len(pending))] if self.jitter else [])
-        peer.writes.clear()
-        for other, links in list(peer.links.items()):
-            for link in links:
-                link.open[name] = False
-                link.held[name].clear()
-                if not silent:
-                    self._pass(link, other, lambda link=link, other=other: self._end(link, other))  # type: ignore[misc]
-        peer.links.clear()
+        self.disks.crash(peer)
+        self.network.process_gone(peer, silent=silent)
 
     def freeze(self, name: str) -> None:
+        """SIGSTOP: nothing is done any more; the kernel goes on taking what arrives."""
         self.peers[name].frozen = True
 
     def thaw(self, name: str) -> None:
+        """SIGCONT: the process finds its timers due, and all that arrived meanwhile."""
         peer = self.peers[name]
         peer.frozen = False
         inbox, peer.inbox = peer.inbox, []
         if peer.core is not None:
-            self._feed(peer, Tick())
+            self.feed(peer, Tick())
             for make in inbox:
                 item = make()
                 if item is not None:
-                    self._feed(peer, item)
+                    self.feed(peer, item)
 
     def cut(self, a: str, b: str, *, one_way: bool = False) -> None:
         """No message passes any more (from a to b, or both ways), and no dial gets through; nobody is told."""
-        self.cuts.add((a, b))
-        if not one_way:
-            self.cuts.add((b, a))
+        self.network.cut(a, b, one_way=one_way)
 
-    def mend(self) -> None:
+    @property
+    def cuts(self) -> set[tuple[str, str]]:
+        """The ways that are cut, from whom to whom."""
+        return self.network.cuts
+
+    def mend(self, *ways: tuple[str, str]) -> None:
         """Let everything through again, also what was held meanwhile on links that still stand."""
-        self.cuts.clear()
-        for link in dict.fromkeys(x for p in self.peers.values() for group in p.links.values() for x in group):
-            for name, held in link.held.items():
-                while held:
-                    self._pass(link, name, held.popleft())
+        self.network.mend(*ways)
 
     def reset(self, a: str, b: str) -> None:
         """The newest connection between two peers breaks, and with it what was on its way."""
-        links = self.peers[a].links.get(b, [])
-        if links:
-            link = links[-1]
-            for name in link.ends:
-                link.held[name].clear()
-                self._later(0, lambda name=name: self._end(link, name))  # type: ignore[misc]
+        self.network.reset(a, b)
 
-    def fail_disk(self, name: str) -> None:
-        self.peers[name].broken = True
-        self.peers[name].writes.clear()
-        self._feed(self.peers[name], DiskFailed("no space left on device"))
+    def fail_disk(self, name: str, why: str = "no space left on device") -> None:
+        """The disk takes nothing any more, until the peer is started again."""
+        self.disks.fail(name, why)
+
+    def skew(self, name: str, rate: float) -> None:
+        """From now on a peer's clock runs at `rate` seconds a second."""
+        peer = self.peers[name]
+        peer.ahead, peer.skewed_at, peer.rate = peer.clock() - self.now, self.now, rate
+        self._arm(peer)
+
+    def leap(self, name: str, ns: int, *, wall: bool = False) -> None:
+        """A peer's clock leaps forward, or its wall clock leaps at all."""
+        peer = self.peers[name]
+        if wall:
+            peer.wall_ahead += ns
+        else:
+            assert ns >= 0, "the clock that deadlines run on never goes back"
+            peer.ahead += ns
+            peer.wake_at = None
+            self._arm(peer)
+
+    def wipe(self, name: str) -> None:
+        """A dead peer loses its disk: what is started next has a new id, and knows nothing but addresses."""
+        peer = self.peers[name]
+        assert peer.core is None, "only a dead peer's disk is wiped"
+        peer.wiped += 1
+        self.by_id.pop(peer.id, None)
+        peer.id = f"id-{name}-{peer.wiped}"
+        self.by_id[peer.id] = peer
+        peer.disk, peer.stored, peer.damaged = [], Stored(), False
+        peer.snapshots = {}
 
     # Driving
 
     def submit(self, name: str, *bodies: bytes) -> None:
-        peer = self.peers[name]
-        assert peer.core is not None
-        self._feed(peer, Submit(tuple(Proposal(Kind.COMMAND, b) for b in bodies)))
+        self.propose(name, *(Proposal(Kind.COMMAND, b) for b in bodies))
+
+    def propose(self, name: str, *proposals: Proposal) -> None:
+        """A peer's own clients ask for entries."""
+        self.feed(self.peers[name], Submit(proposals))
 
     def hand_over(self, name: str, to: str | None = None) -> None:
-        self._feed(self.peers[name], HandOverAsked(to))
+        self.feed(self.peers[name], HandOverAsked(to))
 
     def leave(self, name: str, peer_id: str) -> None:
-        self._feed(self.peers[name], LeaveAsked(peer_id))
+        self.feed(self.peers[name], LeaveAsked(peer_id))
+
+    def goodbye(self, name: str) -> None:
+        """A peer ends cleanly: it says so to everyone, and is gone."""
+        self.feed(self.peers[name], GoodbyeAsked("it was asked to stop"))
+        self.kill(name)
 
     def read(self, name: str, request: int, *, prove: bool) -> None:
-        self._feed(self.peers[name], ReadAsked(request, prove))
+        self.feed(self.peers[name], ReadAsked(request, prove))
 
     def snapshot(self, name: str) -> None:
         """The peer takes a snapshot of what it has applied."""
-        peer = self.peers[name]
-        core = peer.core
-        assert core is not None
-        index = core.node.applied
-        term = core.node.log.term_at(index)
-        assert term is not None
-        digest = f"snap-{name}-{peer.incarnation}-{index}-{term}"
-        history, roster = core.node.log.history_at(index), core.node.log.roster_at(index)
-        meta = SnapshotMeta(index, term, 0, history, roster, 30, digest)
-        peer.snapshots[digest] = (meta, list(peer.applied))
-        self._feed(peer, SnapshotTaken(meta))
+        self.disks.take_snapshot(self.peers[name], at_once=True)
 
     def run(self, ms: float) -> None:
         """Let so much time pass."""
@@ -229,7 +267,10 @@ class World:
 
     def settled(self) -> bool:
         """One open server, whom all running peers follow, with equal logs committed and applied."""
-        running = [p for p in self.running() if not p.frozen]
+        return self.settled_among([p for p in self.running() if not p.frozen])
+
+    def settled_among(self, running: list[VirtualPeer]) -> bool:
+        """The same, asked of these peers alone."""
         servers = [p for p in running if p.role is Role.SERVER]
         if len(servers) != 1:
             return False
@@ -267,29 +308,33 @@ class World:
 
     # The heap
 
-    def _later(self, delay: int, what: Callable[[], None]) -> None:
-        heapq.heappush(self._heap, (self.now + delay, next(self._order), what))
+    def later(self, delay: int, what: Callable[..., None], *args: Any) -> None:
+        """Something happens after so many nanoseconds."""
+        self._order += 1
+        heapq.heappush(self._heap, (self.now + delay, self._order, what, args))
 
     def _next(self) -> None:
-        at, _, what = heapq.heappop(self._heap)
+        at, _, what, args = heapq.heappop(self._heap)
         self._at_once = self._at_once + 1 if at == self.now else 0
         assert self._at_once < AT_ONCE_MAX, f"time stands still: {self.describe()}"
         self.now = at
-        what()
-
-    def _take(self, nominal: int) -> int:
-        """How long something takes: now and then much longer, if this world has jitter."""
-        if not self.jitter:
-            return nominal
-        factor = 1 + self.jitter * self.rng.random()
-        return int(nominal * (factor * 20 if self.rng.random() < 0.02 else factor))
+        self.events += 1
+        what(*args)
 
     # Steps
 
-    def _feed(self, peer: VirtualPeer, item: Input) -> None:
-        self._feed_made(peer, lambda: item)
+    def feed(self, peer: VirtualPeer, item: Input) -> None:
+        """One input, now; a frozen peer sees it when it wakes, a dead one never."""
+        core = peer.core
+        if core is None:
+            return
+        if peer.frozen:
+            peer.inbox.append(lambda: item)
+            return
+        clock = peer.clock()
+        self._carry_out(peer, core.step(clock, item, clock + peer.wall_ahead))
 
-    def _feed_made(self, peer: VirtualPeer, make: Callable[[], Input | None]) -> None:
+    def feed_made(self, peer: VirtualPeer, make: Callable[[], Input | None]) -> None:
         """Feed what is made at that moment: a frozen peer sees it when it wakes, as far as it is still so."""
         if peer.core is None:
             return
@@ -298,178 +343,116 @@ class World:
             return
         item = make()
         if item is not None:
-            self._carry_out(peer, peer.core.step(self.now, item, self.now))
+            self.feed(peer, item)
 
-    def _feed_if(self, name: str, incarnation: int, item: Input) -> None:
+    def feed_if(self, name: str, incarnation: int, item: Input) -> None:
+        """Feed a certain process, if it still runs."""
         peer = self.peers[name]
-        if peer.core is not None and peer.incarnation == incarnation:
-            self._feed(peer, item)
+        if peer.incarnation == incarnation:
+            self.feed(peer, item)
 
     def _carry_out(self, peer: VirtualPeer, ready: Ready) -> None:
         core = peer.core
         assert core is not None
-        peer.events.extend((self.now, e) for e in ready.events)
-        peer.archives.extend(ready.archive)
+        if ready.events:
+            now = self.now
+            peer.events.extend((now, e) for e in ready.events)
+        if ready.archive:
+            peer.archives.extend(ready.archive)
         for watch in self.watchers:
             watch(peer, ready)
         if ready.persist:
-            self._write(peer, ready)
+            self.disks.write(peer, ready)
         for to, message in ready.send:
-            self._send(peer, to, message)
+            self.network.send(peer, to, message)
         for dial in ready.dial:
-            self._dial(peer, dial.address, dial.timeout_ns)
+            self.network.dial(peer, dial.address, dial.timeout_ns)
         for to, _ in ready.close:
-            self._close(peer, self.by_id[to].name)
+            if (other := self.by_id.get(to)) is not None:
+                self.network.close(peer, other.name)
         if ready.rebuild:
-            peer.applied = list(peer.snapshots[ready.install.digest][1]) if ready.install else []
+            self._rebuild(peer, ready.install.digest if ready.install is not None else None)
         if ready.apply is not None:
-            first = ready.apply.first
-            assert first == (peer.applied[-1][0] if peer.applied else 0) + 1, "applied in order"
-            peer.applied.extend((first + i, e) for i, e in enumerate(ready.apply.entries))
+            self._apply(peer, ready.apply.first, ready.apply.entries)
         for read in ready.snapshot_read:
-            data = b"x" * 10 if read.digest in peer.snapshots else b""
-            self._send(peer, read.peer, SnapshotChunk(read.index, read.digest, read.offset, data))
+            data = b"x" * CHUNK_BYTES if read.digest in peer.snapshots else b""
+            self.network.send(peer, read.peer, SnapshotChunk(read.index, read.digest, read.offset, data))
         for write in ready.snapshot_write:
-            self._write_snapshot(peer, write)
-        peer.reads.extend(ready.reads)
-        peer.declined += ready.declined is not None
+            self.disks.take_chunk(peer, write)
+        for answer in ready.reads:
+            peer.reads.append(answer)
+            if self.on_read is not None:
+                self.on_read(peer, answer)
+        if ready.declined is not None:
+            peer.declined += 1
+        if ready.deadline != peer.deadline:
+            peer.deadline = ready.deadline
+            self._arm(peer)
         if ready.halt is not None:
             peer.halted = ready.halt.text
-        if ready.deadline is not None and ready.deadline != peer.deadline:
-            at = peer.deadline = max(ready.deadline, self.now)
-            self._later(at - self.now, lambda i=peer.incarnation: self._tick(peer.name, i, at))  # type: ignore[misc]
+            if self.ends_when_halted:
+                self.later(0, self._end_halted, peer, peer.incarnation)
 
-    def _tick(self, name: str, incarnation: int, at: int) -> None:
-        peer = self.peers[name]
-        if peer.core is not None and peer.incarnation == incarnation and peer.deadline == at and not peer.frozen:
-            peer.deadline = None
-            self._feed(peer, Tick())
+    def _end_halted(self, peer: VirtualPeer, incarnation: int) -> None:
+        if peer.core is not None and peer.incarnation == incarnation:
+            self.kill(peer.name)
 
-    # Disks
-
-    def _write(self, peer: VirtualPeer, ready: Ready) -> None:
-        if peer.broken:
+    def _arm(self, peer: VirtualPeer) -> None:
+        """See to it that the core is called at its deadline; a call that is asked for earlier already will do."""
+        if peer.deadline is None or peer.core is None:
             return
-        peer.writes.append((list(ready.persist), ready.persist_id))
-        peer.written_at = max(peer.written_at, self.now + self._take(self.disk))
-        incarnation = peer.incarnation
-
-        def written() -> None:
-            if peer.core is not None and peer.incarnation == incarnation and not peer.broken:
-                records, persist_id = peer.writes.popleft()
-                self._on_disk(peer, records)
-                self._feed(peer, Persisted(persist_id))
-
-        self._later(peer.written_at - self.now, written)
-
-    def _on_disk(self, peer: VirtualPeer, records: list[Record]) -> None:
-        for record in records:
-            peer.disk.append(record)
-            peer.stored.take(record)
-
-    def _write_snapshot(self, peer: VirtualPeer, write: SnapshotWrite) -> None:
-        if not write.data or write.offset + len(write.data) < write.meta.bytes:
+        at = max(peer.world_time(peer.deadline), self.now)
+        if peer.wake_at is not None and peer.wake_at <= at:
             return
-        holder = next(p for p in self.peers.values() if write.meta.digest in p.snapshots)
-        incarnation, received = peer.incarnation, SnapshotReceived(write.meta, "")
+        if self.lag:
+            at += int(self.lag * self.streams.timers.random())
+        peer.wake_at = at
+        self.later(at - self.now, self._wake, peer, peer.incarnation, at)
 
-        def finished() -> None:
-            if peer.core is not None and peer.incarnation == incarnation:
-                peer.snapshots[write.meta.digest] = holder.snapshots[write.meta.digest]
-                self._feed(peer, received)
-
-        self._later(self._take(self.disk), finished)
-
-    # Links
-
-    def _pass(self, link: Link, to: str, what: Callable[[], None]) -> None:
-        """Something goes over a link to one of its ends: in order, and held while that way is cut."""
-        if (link.other(to), to) in self.cuts:
-            link.held[to].append(what)
+    def _wake(self, peer: VirtualPeer, incarnation: int, at: int) -> None:
+        if peer.core is None or peer.incarnation != incarnation or peer.wake_at != at:
             return
-        at = link.arrived[to] = max(link.arrived[to], self.now + self._take(self.latency))
-        self._later(at - self.now, what)
-
-    def _send(self, peer: VirtualPeer, to: str, message: Message) -> None:
-        other = self.by_id[to]
-        links = peer.links.get(other.name)
-        if not links:
+        peer.wake_at = None
+        if peer.deadline is None or peer.frozen:
             return
-        link = links[-1]
-
-        def arrive() -> None:
-            if link.open[other.name]:
-                item = Received(peer.id, message)
-                self._feed_made(other, lambda: item if link.open[other.name] else None)
-
-        self._pass(link, other.name, arrive)
-
-    def _close(self, peer: VirtualPeer, to: str) -> None:
-        """End all links to a peer from this side; its own core is not told of what it asked for."""
-        for link in peer.links.pop(to, []):
-            link.open[peer.name] = False
-            self._pass(link, to, lambda link=link: self._end(link, to))  # type: ignore[misc]
-
-    def _end(self, link: Link, at: str) -> None:
-        """A link ends at one side; the core hears of it when it was the last."""
-        peer, other = self.peers[at], link.other(at)
-
-        def lost() -> Input | None:
-            if not link.open[at]:
-                return None
-            link.open[at] = False
-            links = peer.links[other]
-            links.remove(link)
-            if links:
-                return None
-            del peer.links[other]
-            return LinkDown(self.peers[other].id, Evidence.CLOSED, "")
-
-        self._feed_made(peer, lost)
-
-    def _dial(self, peer: VirtualPeer, address: str, timeout: int) -> None:
-        other = next((p for p in self.peers.values() if p.address == address), None)
-        name = other.name if other is not None else ""
-        incarnation = peer.incarnation
-
-        def fail(after: int, evidence: Evidence) -> None:
-            self._later(after, lambda: self._feed_if(peer.name, incarnation, DialFailed(address, evidence, "")))
-
-        if other is not None and (other.unreachable or self.cuts & {(peer.name, name), (name, peer.name)}):
-            fail(timeout, Evidence.UNREACHABLE)
-        elif other is None or other.core is None:
-            fail(self.latency, Evidence.REFUSED)
-        elif other.frozen or peer is other:
-            fail(timeout, Evidence.SILENT)
-        else:
-            self._later(2 * self._take(self.latency), lambda: self._connect(peer, other, address, incarnation))
-
-    def _connect(self, peer: VirtualPeer, other: VirtualPeer, address: str, incarnation: int) -> None:
-        if peer.core is None or peer.incarnation != incarnation:
+        if peer.world_time(peer.deadline) > self.now:
+            self._arm(peer)
             return
-        if other.core is None or peer.frozen or other.frozen:
-            self._feed_if(peer.name, incarnation, DialFailed(address, Evidence.REFUSED, ""))
-            return
-        link = Link(peer.name, other.name)
-        self._take_link(other, peer, link, None)
-        self._take_link(peer, other, link, address)
+        peer.deadline = None
+        self.feed(peer, Tick())
 
-    def _take_link(self, at: VirtualPeer, to: VirtualPeer, link: Link, dialed: str | None) -> None:
-        known = at.links.get(to.name, [])
-        if any(not x.open[to.name] for x in known):
-            # The other has started anew, or closed: what is left of its old connections is dead.
-            for old in known:
-                old.open[at.name] = False
-                old.open[to.name] = False
-            del at.links[to.name]
-            self._feed(at, LinkDown(to.id, Evidence.CLOSED, "it started again"))
-        at.links.setdefault(to.name, []).append(link)
-        self._feed(at, LinkUp(_remote(to), dialed))
+    # State machines
+
+    def _rebuild(self, peer: VirtualPeer, digest: str | None) -> None:
+        """The application begins anew: from a snapshot, or from nothing."""
+        kept = peer.snapshots[digest] if digest is not None else None
+        peer.applied = list(kept.applied) if kept is not None else []
+        if self.make_machine is not None:
+            peer.machine = self.make_machine(peer.name)
+            if kept is not None:
+                peer.machine.restore(kept.state)
+
+    def _apply(self, peer: VirtualPeer, first: int, entries: Any) -> None:
+        assert first == (peer.applied[-1][0] if peer.applied else 0) + 1, "applied in order"
+        peer.applied.extend(enumerate(entries, first))
+        if peer.machine is not None:
+            for answer in peer.machine.apply(first, entries):
+                if self.on_answer is not None:
+                    self.on_answer(peer, answer)
+        core = peer.core
+        if self.auto_snapshot and core is not None and not peer.snapshot_due and not peer.broken:
+            taken = core.node.snapshot.index if core.node.snapshot is not None else 0
+            if core.node.applied - taken >= peer.settings.snapshot_every:
+                self.disks.take_snapshot(peer)
 
 
-def _remote(peer: VirtualPeer) -> Remote:
-    serve = peer.settings.serve.value != "never"
-    return Remote(peer.id, peer.name, peer.address, (peer.incarnation, 0), serve, peer.settings.priority)
+def _copy(stored: Stored) -> Stored:
+    """What a process reads at its start: its own, while the disk goes on."""
+    own = copy.copy(stored)
+    for name, value in vars(own).items():
+        if isinstance(value, list | dict | set):
+            setattr(own, name, copy.copy(value))
+    return own
 
 
 __all__ = ["VirtualPeer", "World"]
