@@ -11,6 +11,8 @@ from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
+from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded
+from tanist.election.archivedkeys import Archives, KeyRun, OpenHeal
 from tanist.election.entries import Command, Entry, Kind, Proposal
 from tanist.election.fallbacks import Fallback, FallbackList
 from tanist.election.history import History, Reign, Term
@@ -21,7 +23,25 @@ from tanist.election.roster import Member, Roster
 from tanist.transport.hello import Code, Hello, Refusal
 
 DOCS = Path(__file__).parent
-PARTS = (Term, Reign, History, Fallback, FallbackList, Member, Roster, Entry, Command, Proposal, SnapshotMeta)
+PARTS = (
+    Term,
+    Reign,
+    History,
+    Fallback,
+    FallbackList,
+    Member,
+    Roster,
+    Entry,
+    Command,
+    Proposal,
+    SnapshotMeta,
+    HealBegun,
+    ArchivedEntry,
+    HealEnded,
+    Archives,
+    KeyRun,
+    OpenHeal,
+)
 """What stands inside messages and records."""
 
 

@@ -10,8 +10,11 @@ repeated heal, and a second split in the middle of one all end in the same entri
 
 import msgspec
 
-from tanist.election.entries import Entry
+from tanist.election.entries import Entry, Kind
 from tanist.election.history import Term
+
+Key = tuple[int, Term]
+"""What makes an entry this entry, in whatever log: its old index and term."""
 
 
 class HealBegun(msgspec.Struct, frozen=True, array_like=True):
@@ -36,7 +39,7 @@ class ArchivedEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     acknowledged: bool
 
     @property
-    def key(self) -> tuple[int, Term]:
+    def key(self) -> Key:
         """What makes it this entry, in whatever log: its old index and term."""
         return self.index, self.entry.term
 
@@ -47,3 +50,51 @@ class HealEnded(msgspec.Struct, frozen=True, array_like=True):
     heal: str
     archived: int
     missing: int
+
+
+HEAL_KINDS = frozenset({Kind.HEAL, Kind.ARCHIVED, Kind.HEALED})
+"""Kinds that only a heal writes."""
+BOOKKEEPING = frozenset({Kind.REIGN, Kind.ROSTER, Kind.HEAL, Kind.HEALED})
+"""Kinds that say something about the history they are in and nothing else: they end with it, and are not archived."""
+
+_encoder = msgspec.msgpack.Encoder()
+_begun = msgspec.msgpack.Decoder(HealBegun)
+_archived = msgspec.msgpack.Decoder(ArchivedEntry)
+_ended = msgspec.msgpack.Decoder(HealEnded)
+
+
+def heal_body(body: HealBegun | ArchivedEntry | HealEnded) -> bytes:
+    """The body of an entry that a heal writes."""
+    return _encoder.encode(body)
+
+
+def heal_begun(entry: Entry) -> HealBegun:
+    """What a `Kind.HEAL` entry says."""
+    return _begun.decode(entry.body)
+
+
+def archived_entry(entry: Entry) -> ArchivedEntry:
+    """What a `Kind.ARCHIVED` entry keeps."""
+    return _archived.decode(entry.body)
+
+
+def heal_ended(entry: Entry) -> HealEnded:
+    """What a `Kind.HEALED` entry says."""
+    return _ended.decode(entry.body)
+
+
+def is_command(entry: Entry) -> bool:
+    """Whether an entry is an application command, archived ones included."""
+    return entry.kind == Kind.COMMAND or (
+        entry.kind == Kind.ARCHIVED and archived_entry(entry).entry.kind == Kind.COMMAND
+    )
+
+
+def key_of(index: int, entry: Entry) -> Key | None:
+    """The key under which an entry at an index must be kept when it leaves a log; None for bookkeeping.
+
+    One that is archived already keeps its first key, so that nothing is archived inside an archive.
+    """
+    if entry.kind in BOOKKEEPING:
+        return None
+    return archived_entry(entry).key if entry.kind == Kind.ARCHIVED else (index, entry.term)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from tanist.election.archived import HEAL_KINDS, Key, is_command, key_of
+from tanist.election.archivedkeys import ArchivedKeys, Archives
 from tanist.election.entries import Entry, Kind
 from tanist.election.history import NO_TERM, REIGNS_SENT_MAX, History, Reign, Term
 from tanist.election.messages import SnapshotMeta
@@ -29,6 +31,8 @@ class Log:
         self.first = 1
         self.entries: list[Entry] = []
         self.commands = 0
+        self.archived = ArchivedKeys()
+        """The old entries that are archived in this log."""
         self._reigns: list[Reign] = []
         self._firsts: list[int] = []
         self._rosters: list[tuple[int, Roster]] = [(0, NOBODY)]
@@ -94,13 +98,19 @@ class Log:
                 self.commands += 1
             elif kind == Kind.ROSTER:
                 self._rosters.append((self.last, _roster_decoder.decode(entry.body)))
+            elif kind in HEAL_KINDS:
+                self.archived.take(entry)
+                self.commands += is_command(entry)
 
     def truncate(self, last: int) -> Sequence[Entry]:
         """Drop everything after `last` (not before the snapshot), and return what was dropped."""
         keep = max(0, last + 1 - self.first)
         dropped = self.entries[keep:]
         del self.entries[keep:]
-        self.commands -= sum(1 for e in dropped if e.kind == Kind.COMMAND)
+        for entry in reversed(dropped):
+            self.commands -= is_command(entry)
+            if entry.kind in HEAL_KINDS:
+                self.archived.undo(entry)
         while self._reigns and self._reigns[-1].first > self.last:
             self._reigns.pop()
             self._firsts.pop()
@@ -152,12 +162,57 @@ class Log:
         self._firsts = [r.first for r in self._reigns]
         self.commands = meta.history.commands
         self._rosters = [(meta.index, meta.roster)]
+        self.archived = ArchivedKeys(meta.archived)
         self._remember_last()
+
+    def resume(self, meta: SnapshotMeta | None, first: int, entries: Sequence[Entry]) -> None:
+        """Begin with what is on disk: entries from `first` on, which may begin before the snapshot's end."""
+        if meta is None:
+            self.append(entries)
+            return
+        self.reset(meta)
+        before = max(0, meta.index + 1 - first)
+        self.first = first
+        self.entries.extend(entries[:before])
+        self.append(entries[before:])
+
+    def copy_to(self, last: int) -> "Log":
+        """Another log that holds what this one has up to `last`, which is not before the log in memory begins."""
+        copy = Log()
+        copy.first = self.first
+        copy.entries = list(self.entries)
+        copy.commands = self.commands
+        copy.archived = self.archived.copy()
+        copy._reigns, copy._firsts, copy._rosters = list(self._reigns), list(self._firsts), list(self._rosters)
+        copy.truncate(last)
+        return copy
+
+    # What would be lost with a part of it
+
+    def holds(self, key: Key) -> bool:
+        """Whether an entry, by its index and term, is in this log, live or archived."""
+        index, term = key
+        return (index > 0 and self.term_at(index) == term) or key in self.archived
+
+    def keys_after(self, last: int) -> dict[Key, int]:
+        """What this log has in memory after `last` that is no bookkeeping: each key, and where it stands."""
+        first = max(last + 1, self.first)
+        found: dict[Key, int] = {}
+        for index, entry in enumerate(self.between(first, self.last), first):
+            key = key_of(index, entry)
+            if key is not None:
+                found[key] = index
+        return found
+
+    def archives_at(self, index: int) -> Archives:
+        """What was archived up to `index`, which must be in memory or its end."""
+        after = reversed(self.between(index + 1, self.last))
+        return self.archived.copy(e for e in after if e.kind in HEAL_KINDS).archives()
 
     def history_at(self, index: int) -> History:
         """The history of the log up to `index`, which must be in memory or its end."""
         reigns = tuple(r for r in self._reigns if r.first <= index)
-        after = sum(1 for e in self.between(index + 1, self.last) if e.kind == Kind.COMMAND)
+        after = sum(1 for e in self.between(index + 1, self.last) if is_command(e))
         return History(reigns[-REIGNS_SENT_MAX:], index, self.commands - after)
 
     def roster_at(self, index: int) -> Roster:

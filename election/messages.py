@@ -6,6 +6,8 @@ are skipped, and unknown trailing fields are ignored, so that old and new peers 
 
 import msgspec
 
+from tanist.election.archived import ArchivedEntry
+from tanist.election.archivedkeys import NO_ARCHIVES, Archives
 from tanist.election.condition import Condition
 from tanist.election.entries import Entry, Proposal
 from tanist.election.fallbacks import NO_LIST, FallbackList
@@ -245,6 +247,47 @@ class ReadAt(Message, frozen=True):
     index: int
 
 
+# Healing a split (survivor mode)
+
+
+class Claim(Message, frozen=True):
+    """I serve too: this is what my side has, all of it on my disk, and how many disks are known to hold it.
+
+    `claim` names this statement and `answers` the one of yours that arrived, or is "". Only two claims that answer
+    each other decide; one that lapsed binds nobody.
+    """
+
+    claim: str
+    answers: str
+    term: Term
+    history: History
+    holders: int
+
+
+class Salvage(Message, frozen=True):
+    """Entries that I would lose by following you, from after `fork` on: archive them in your log first.
+
+    `theirs` is the last term of my log, which begins at `first` in memory: what lies between is in a snapshot of mine
+    only. `commands` is how many application commands I have after the fork and in memory. Answered by your log, in
+    which I look for my entries.
+    """
+
+    term: Term
+    fork: int
+    theirs: Term
+    entries: tuple[ArchivedEntry, ...]
+    first: int
+    commands: int
+    last: bool
+
+
+class Copied(Message, frozen=True):
+    """I have a copy of your log up to `index` beside my own. It counts for nothing yet; send more."""
+
+    term: Term
+    index: int
+
+
 # Snapshots, pulled by the client so that it can resume
 
 
@@ -258,6 +301,7 @@ class SnapshotMeta(msgspec.Struct, frozen=True, array_like=True):
     roster: Roster
     bytes: int
     digest: str
+    archived: Archives = NO_ARCHIVES
 
 
 class SnapshotOffer(Message, frozen=True):
@@ -333,6 +377,9 @@ MESSAGES: dict[int, type[Message]] = {
     65: Declined,
     66: ReadIndex,
     67: ReadAt,
+    72: Claim,
+    73: Salvage,
+    74: Copied,
     80: SnapshotOffer,
     81: SnapshotFetch,
     82: SnapshotChunk,

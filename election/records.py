@@ -66,6 +66,27 @@ class SnapshotRecord(Record, frozen=True):
     keep_log: bool
 
 
+class BesideRecord(Record, frozen=True):
+    """A copy of another log begins beside this one: with this log up to `at` (0: with nothing), or with a snapshot.
+
+    With a snapshot, which was on disk before, `at` is its index.
+    """
+
+    at: int
+    snapshot: SnapshotMeta | None
+
+
+class CopiedRecord(Record, frozen=True):
+    """Entries of the copy from index `first` on. Whatever was there at `first` and after is no more."""
+
+    first: int
+    entries: tuple[Entry, ...]
+
+
+class SwitchRecord(Record, frozen=True):
+    """The copy is the log from here on: the one before has been archived in it."""
+
+
 RECORDS: dict[int, type[Record]] = {
     1: EntriesRecord,
     2: TruncateRecord,
@@ -73,12 +94,24 @@ RECORDS: dict[int, type[Record]] = {
     4: ListRecord,
     5: FoundingRecord,
     6: SnapshotRecord,
+    7: BesideRecord,
+    8: CopiedRecord,
+    9: SwitchRecord,
 }
 """Record type to record, for the journal."""
 
 
 class RecordsError(ValueError):
     """The records do not add up: entries with a hole before them, for one."""
+
+
+@dataclass
+class Copy:
+    """A copy of another log on disk, as far as it got. It is used by a `SwitchRecord` only: a start begins it anew."""
+
+    at: int
+    snapshot: SnapshotMeta | None
+    entries: list[Entry] = field(default_factory=list)
 
 
 @dataclass
@@ -95,6 +128,7 @@ class Stored:
     snapshot: SnapshotMeta | None = None
     first: int = 1
     entries: list[Entry] = field(default_factory=list)
+    beside: Copy | None = None
 
     @property
     def last(self) -> int:
@@ -135,6 +169,12 @@ class Stored:
                     self.founding = None
             case SnapshotRecord(meta, keep_log):
                 self._begin_after(meta, keep_log)
+            case BesideRecord(at, snapshot):
+                self.beside = Copy(at, snapshot)
+            case CopiedRecord(first, entries):
+                self._copied(first, entries)
+            case SwitchRecord():
+                self._switch()
 
     def _begin_after(self, meta: SnapshotMeta, keep_log: bool) -> None:
         self.snapshot = meta if meta.index else None
@@ -143,3 +183,21 @@ class Stored:
         else:
             self.entries.clear()
         self.first = meta.index + 1
+
+    def _copied(self, first: int, entries: tuple[Entry, ...]) -> None:
+        copy = self.beside
+        if copy is None or first > copy.at + len(copy.entries) + 1 or first <= copy.at:
+            raise RecordsError(f"entries from {first} on are for a copy that does not reach there")
+        del copy.entries[first - copy.at - 1 :]
+        copy.entries.extend(entries)
+
+    def _switch(self) -> None:
+        copy, self.beside = self.beside, None
+        if copy is None:
+            raise RecordsError("a copy takes the log's place, and there is none")
+        if copy.snapshot is not None or copy.at == 0:
+            self.snapshot, self.first, self.entries = copy.snapshot, copy.at + 1, copy.entries
+        elif not self.first - 1 <= copy.at <= self.last:
+            raise RecordsError(f"a copy goes on after {copy.at}, which is not in the log from {self.first} on")
+        else:
+            self.entries[copy.at + 1 - self.first :] = copy.entries

@@ -96,6 +96,7 @@ class Chores:
             history=log.history_at(index),
             roster=log.roster_at(index),
             data=data,
+            archived=log.archives_at(index),
         )
         self._snapshot_at, self._snapshot_bytes, self._bytes_at = index, meta.bytes, bytes_at
         self._emit(SnapshotWritten(index, meta.bytes, (clock.now_ns() - begun) / 1e6))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -31,7 +31,9 @@ def sample(kind: Any, rng: Random) -> Any:
         if parts[-1] is Ellipsis:
             return tuple(sample(parts[0], rng) for _ in range(rng.randint(0, 3)))
         return tuple(sample(part, rng) for part in parts)
-    assert not isinstance(kind, UnionType), f"no sample for {kind}"
+    if isinstance(kind, UnionType):
+        chosen = rng.choice(get_args(kind))
+        return None if chosen is NoneType else sample(chosen, rng)
     plain: dict[Any, Callable[[], Any]] = {
         int: lambda: rng.choice([0, 1, 255, 1 << 40, (1 << 63) - 1]),
         float: lambda: rng.choice([0.0, 0.5, 1500.0]),

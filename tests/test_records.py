@@ -10,12 +10,15 @@ from tanist.election.history import EMPTY, Term
 from tanist.election.messages import SnapshotMeta
 from tanist.election.records import (
     BallotRecord,
+    BesideRecord,
+    CopiedRecord,
     EntriesRecord,
     FoundingRecord,
     ListRecord,
     RecordsError,
     SnapshotRecord,
     Stored,
+    SwitchRecord,
     TruncateRecord,
 )
 from tanist.election.roster import NOBODY, Member, Roster
@@ -87,3 +90,46 @@ def test_a_refusal_frees_from_its_own_attempt_only() -> None:
     stored = Stored.replay([mine, FoundingRecord(1, members("a", "b", "c"), False)])
     assert stored.founding is None
     assert len(stored.refused) == 1
+
+
+OLD = [EntriesRecord(1, entries(1, 1, 2, 2))]
+
+
+def test_a_copy_beside_changes_nothing_until_it_takes_the_logs_place() -> None:
+    copying = [*OLD, BesideRecord(2, None), CopiedRecord(3, entries(3)), CopiedRecord(4, entries(3, 4))]
+    for many in range(1, len(copying)):
+        assert [e.number for e in Stored.replay(copying[:many]).entries] == [1, 1, 2, 2]
+    stored = Stored.replay([*copying, SwitchRecord()])
+    assert [e.number for e in stored.entries] == [1, 1, 3, 3, 4]
+    assert stored.beside is None
+    assert Stored.replay([*copying, SwitchRecord(), EntriesRecord(6, entries(5))]).last == 6
+
+
+def test_a_copy_that_begins_anew_forgets_the_one_before() -> None:
+    again = [BesideRecord(2, None), CopiedRecord(3, entries(3, 3)), BesideRecord(1, None), CopiedRecord(2, entries(4))]
+    assert [e.number for e in Stored.replay([*OLD, *again, SwitchRecord()]).entries] == [1, 4]
+    rewritten = [BesideRecord(2, None), CopiedRecord(3, entries(3, 3)), CopiedRecord(4, entries(4, 4))]
+    assert [e.number for e in Stored.replay([*OLD, *rewritten, SwitchRecord()]).entries] == [1, 1, 3, 4, 4]
+
+
+def test_a_copy_with_a_snapshot_or_from_nothing_replaces_all() -> None:
+    on_snapshot = [BesideRecord(7, snapshot(7)), CopiedRecord(8, entries(5)), SwitchRecord()]
+    stored = Stored.replay([*OLD, *on_snapshot])
+    assert (stored.first, stored.last, stored.snapshot) == (8, 8, snapshot(7))
+    from_nothing = [
+        SnapshotRecord(snapshot(3), True),
+        BesideRecord(0, None),
+        CopiedRecord(1, entries(6)),
+        SwitchRecord(),
+    ]
+    stored = Stored.replay([*OLD, *from_nothing])
+    assert (stored.first, stored.last, stored.snapshot) == (1, 1, None)
+
+
+def test_a_copy_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(RecordsError, match="there is none"):
+        Stored.replay([*OLD, SwitchRecord()])
+    with pytest.raises(RecordsError, match="does not reach"):
+        Stored.replay([*OLD, BesideRecord(2, None), CopiedRecord(4, entries(3))])
+    with pytest.raises(RecordsError, match="not in the log"):
+        Stored.replay([*OLD, BesideRecord(9, None), SwitchRecord()])

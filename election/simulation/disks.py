@@ -103,7 +103,7 @@ class Disks:
         assert term is not None
         digest = f"snap-{peer.name}-{peer.incarnation}-{index}-{term}"
         history, roster = core.node.log.history_at(index), core.node.log.roster_at(index)
-        meta = SnapshotMeta(index, term, 0, history, roster, SNAPSHOT_BYTES, digest)
+        meta = SnapshotMeta(index, term, 0, history, roster, SNAPSHOT_BYTES, digest, core.node.log.archives_at(index))
         state = peer.machine.snapshot() if peer.machine is not None else b""
         kept = KeptSnapshot(meta, list(peer.applied), state)
         if at_once:

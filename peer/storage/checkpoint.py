@@ -1,6 +1,18 @@
 """All that a journal adds up to, as the fewest records that add up to the same."""
 
-from tanist.election.records import BallotRecord, EntriesRecord, ListRecord, Record, SnapshotRecord, Stored
+from collections.abc import Callable, Sequence
+
+from tanist.election.entries import Entry
+from tanist.election.records import (
+    BallotRecord,
+    BesideRecord,
+    CopiedRecord,
+    EntriesRecord,
+    ListRecord,
+    Record,
+    SnapshotRecord,
+    Stored,
+)
 
 ENTRIES_PER_RECORD = 1024
 """Entries in one record of a checkpoint, so that none is larger than what a message may bring."""
@@ -18,6 +30,16 @@ def checkpoint(stored: Stored) -> list[Record]:
         records.append(stored.founding)
     if stored.snapshot is not None:
         records.append(SnapshotRecord(stored.snapshot, False))
-    for i in range(0, len(stored.entries), ENTRIES_PER_RECORD):
-        records.append(EntriesRecord(stored.first + i, tuple(stored.entries[i : i + ENTRIES_PER_RECORD])))
+    records += _in_pieces(EntriesRecord, stored.first, stored.entries)
+    if stored.beside is not None:
+        records.append(BesideRecord(stored.beside.at, stored.beside.snapshot))
+        records += _in_pieces(CopiedRecord, stored.beside.at + 1, stored.beside.entries)
     return records
+
+
+def _in_pieces(
+    record: Callable[[int, tuple[Entry, ...]], Record], first: int, entries: Sequence[Entry]
+) -> list[Record]:
+    """Entries from index `first` on, in records that are not too large."""
+    starts = range(0, len(entries), ENTRIES_PER_RECORD)
+    return [record(first + i, tuple(entries[i : i + ENTRIES_PER_RECORD])) for i in starts]

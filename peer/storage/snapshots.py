@@ -14,6 +14,7 @@ from zlib import crc32
 import msgspec
 from aiofiles.os import wrap
 
+from tanist.election.archivedkeys import NO_ARCHIVES, Archives
 from tanist.election.history import History, Term
 from tanist.election.messages import SnapshotMeta
 from tanist.election.roster import Roster
@@ -67,7 +68,15 @@ class SnapshotStore:
         return (meta.index, meta.digest) in self._found
 
     async def save(
-        self, *, index: int, term: Term, time_ns: int, history: History, roster: Roster, data: bytes
+        self,
+        *,
+        index: int,
+        term: Term,
+        time_ns: int,
+        history: History,
+        roster: Roster,
+        data: bytes,
+        archived: Archives = NO_ARCHIVES,
     ) -> SnapshotMeta:
         """Keep a snapshot of this peer's own; returns its description when it is on disk.
 
@@ -77,7 +86,7 @@ class SnapshotStore:
             raise ValueError(f"the snapshot has {len(data)} bytes, at most {SNAPSHOT_BYTES_MAX} are kept")
         async with self._lock:
             digest = await wrap(digest_of)(data)
-            meta = SnapshotMeta(index, term, time_ns, history, roster, len(data), digest)
+            meta = SnapshotMeta(index, term, time_ns, history, roster, len(data), digest, archived)
             await wrap(write_atomically)(self._path(meta), data + _trailer(meta), self._disk)
             self._found[index, digest] = meta
         return meta
