@@ -11,10 +11,13 @@ VERB_VARIABLES = frozenset(
     {
         "TANIST_EVENT",
         "TANIST_KEY",
+        "TANIST_KEYED",
+        "TANIST_MODEL",
         "TANIST_ONCE",
         "TANIST_PEERS",
         "TANIST_READ",
         "TANIST_SINCE",
+        "TANIST_STEPS",
         "TANIST_TERM",
         "TANIST_TO",
         "TANIST_WATCH",

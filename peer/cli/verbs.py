@@ -284,6 +284,46 @@ def log_show(
 
 
 @app.command(group=READING)
+def check_history(
+    file: Annotated[Path, Parameter(help="A history: tanist's own form, or invoke/ok/fail/info in JSON or EDN.")],
+    /,
+    *,
+    model: Annotated[
+        str,
+        Parameter(
+            "--model",
+            env_var="TANIST_MODEL",
+            show_default=False,
+            metavar="MODEL",
+            help="register, cas-register, kv, log, or one of your own: FILE:CLASS. Else what the history says.",
+        ),
+    ] = "",
+    keyed: Annotated[
+        bool,
+        Parameter(
+            "--keyed",
+            env_var="TANIST_KEYED",
+            negative="",
+            show_default=False,
+            help="In the invoke/ok form: each value is [key, value].",
+        ),
+    ] = False,
+    steps: Annotated[
+        int, Parameter("--steps", env_var="TANIST_STEPS", help="How many steps the search may take.")
+    ] = 5_000_000,
+    json: Json = False,
+) -> int:
+    """Is what clients saw linearizable? Checks their recorded operations against a model.
+
+    Ends 0 if there is one order of all operations, each between its call and its answer, that
+    gives these answers; 1 if there is none, or if the steps do not suffice to know.
+    """
+    from tanist.peer.cli.histories import check_file
+
+    return check_file(file, model, keyed, steps, json)
+
+
+@app.command(group=READING)
 def version() -> int:
     """The version of tanist, and of Python."""
     from importlib.metadata import version
