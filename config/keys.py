@@ -12,7 +12,7 @@ from tanist.election.settings import PACES, Pace
 from tanist.transport.settings import TransportSettings
 
 PROFILE = "pace.profile"
-"""The key that stands for eight others: which of the named paces the rest of the section departs from."""
+"""The key that stands for nine others: which of the named paces the rest of the section departs from."""
 PROFILE_DEFAULT = "classic"
 """The pace of a cluster that was told nothing."""
 PACE_MS_MAX = 3_600_000
@@ -35,6 +35,8 @@ PACE_MEANINGS = {
     "last heartbeat to the ballot.",
     "start_wait_ms": "How long a peer that has been in the cluster waits at its start for fresher members.",
     "heal_timeout_ms": "How long a claim made in a heal binds its server.",
+    "disk_timeout_ms": "How long one write may take before a server gives up its reign and nobody counts on this "
+    "peer's disk. Shorter finds a hung disk sooner, and takes a busy one for hung more often.",
 }
 
 

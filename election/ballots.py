@@ -34,7 +34,7 @@ def answer_canvass(node: Node, candidate: str, canvass: Canvass, voter: Voter) -
         return oppose(SERVER_ALIVE, following=voter.alive[1])
     if canvass.number <= node.number:
         return oppose(STALE_NUMBER)
-    if node.disk_failed:
+    if node.unfit:
         return oppose(UNABLE)
     if _fresher(node, canvass.history):
         return oppose(FRESHER, node.log.history())
@@ -56,7 +56,7 @@ def answer_vote(node: Node, candidate: str, request: RequestVote, voter: Voter) 
 
 
 def _against(node: Node, candidate: str, request: RequestVote, voter: Voter) -> str:
-    if node.disk_failed:
+    if node.unfit:
         return UNABLE
     if _vouches(node, candidate, voter):
         return SERVER_ALIVE

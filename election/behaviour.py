@@ -62,6 +62,13 @@ class Behaviour:
     def disk_failed(self) -> None:
         """The disk failed."""
 
+    def disk_stalled(self) -> None:
+        """The disk hangs: what a failed one ends, a hung one ends too."""
+        self.disk_failed()
+
+    def disk_answered(self) -> None:
+        """The disk that hung works again."""
+
     def alive_server(self) -> tuple[str, int] | None:
         """The live server that this peer vouches for, and how many follow it as far as known."""
         return None

@@ -65,6 +65,7 @@ from tanist.election.settings import (
     ElectionSettings,
     plausible,
 )
+from tanist.election.stalling import disk_deadline, watch_disk
 
 
 class LocalMisuse(RuntimeError):
@@ -143,6 +144,7 @@ class Core:
             return self._end()
         if self._asked is not None and now - self._asked > node.times.timeout // 2:
             node.emit(events.Woke((now - self._asked) / MS, str(self.role)))
+            node.awake_since = now
             self.behaviour.woke(now - self._asked)
         match inputs:
             case Received(peer, message):
@@ -160,6 +162,7 @@ class Core:
         handing = self.behaviour.handover if isinstance(self.behaviour, Reign) else None
         if handing is not None:
             handing.go_on()
+        watch_disk(self)
         due = self.behaviour.deadline()
         if due is not None and due <= now:
             self.behaviour.tick()
@@ -175,7 +178,8 @@ class Core:
         node = self.node
         node.seal()
         out = node.out
-        self._asked = out.deadline = None if self._said_goodbye else self.behaviour.deadline()
+        times = [] if self._said_goodbye else [self.behaviour.deadline(), disk_deadline(self)]
+        self._asked = out.deadline = min((t for t in times if t is not None), default=None)
         return out
 
     def _rare(self, inputs: Input) -> None:

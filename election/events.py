@@ -321,8 +321,24 @@ class FoundingChanged(Event, frozen=True):
     peers: list[str]
 
 
+class DiskStalled(Event, frozen=True):
+    """A write takes too long: until it is done this peer neither serves nor stands nor votes, and counts nowhere."""
+
+    line = "the disk hangs: a write has taken {waited_ms:.0f} ms so far"
+    level = "error"
+    waited_ms: float
+    role: str
+
+
+class DiskAnswered(Event, frozen=True):
+    """The disk that hung has done what was asked of it."""
+
+    line = "the disk answers again, after {after_ms:.0f} ms"
+    after_ms: float
+
+
 class DiskGaveOut(Event, frozen=True):
-    """The disk failed or stalled; this peer serves no more."""
+    """The disk failed; this peer serves no more."""
 
     line = "the disk failed: {detail}"
     level = "error"

@@ -93,7 +93,7 @@ class FollowingServer(Behaviour):
     def counts_now(self) -> bool:
         """Whether acknowledgements still wait for this peer's disk, by its own clock."""
         node = self.node
-        if self.counted_from is None or not node.fallbacks.counts(node.me.id):
+        if self.counted_from is None or node.unfit or not node.fallbacks.counts(node.me.id):
             return False
         return node.now < self.counted_from + node.times.sync
 
@@ -238,21 +238,23 @@ class FollowingServer(Behaviour):
         if message.fallbacks.age() > node.fallbacks.age() and message.fallbacks.term == self.term:
             node.keep_list(message.fallbacks, self.server, self.address)
             self.version_due = node.persist_id
-            return
-        if message.fallbacks.age() == node.fallbacks.age():
+        elif message.fallbacks.age() == node.fallbacks.age():
             node.fallbacks = message.fallbacks
-        if self.version_due is None:
+        if self.version_due is None or node.unfit:
             self._confirm()
 
     def _confirm(self) -> None:
         node = self.node
         self.sequence += 1
-        self.sent_at[self.sequence] = node.now
-        if len(self.sent_at) > CONFIRMATIONS_REMEMBERED:
-            self.sent_at.popitem(last=False)
-        version = node.list_stored if node.fallbacks.term == self.term else 0
+        able = not node.unfit
+        if able:
+            self.sent_at[self.sequence] = node.now
+            if len(self.sent_at) > CONFIRMATIONS_REMEMBERED:
+                self.sent_at.popitem(last=False)
+        version = node.list_stored if node.fallbacks.term == self.term and self.version_due is None else 0
         stored = min(node.durable, self.verified)
-        node.send(self.server, Confirm(self.term, self.round, self.sequence, version, stored, node.condition))
+        said = Confirm(self.term, self.round, self.sequence, version, stored, node.condition, able)
+        node.send(self.server, said)
 
     # Snapshots
 
@@ -355,6 +357,17 @@ class FollowingServer(Behaviour):
     def _refused(self, code: str, text: str) -> None:
         self.node.emit(events.PeerRefused(self.server, code, text))
         self.node.halt("refused", f"the server refused this peer ({code}): {text}")
+
+    def disk_stalled(self) -> None:
+        """The server must not wait for this peer, and this peer counts on no confirmation of before any more."""
+        self.counted_from = None
+        self.sent_at.clear()
+        self.disk_answered()
+
+    def disk_answered(self) -> None:
+        """Say at once whether this peer's disk can be counted on."""
+        if self.welcome:
+            self._confirm()
 
     def disk_failed(self) -> None:
         """Nothing is acknowledged from here on: the server must not wait for this peer."""

@@ -102,7 +102,10 @@ class Heartbeat(Message, frozen=True):
 
 
 class Confirm(Message, frozen=True):
-    """I heard heartbeat `round`; I have list `version` on disk. `condition`: how fit my machine is to serve."""
+    """I heard heartbeat `round`; I have list `version` on disk. `condition`: how fit my machine is to serve.
+
+    `able` is false while my disk cannot be counted on (it hangs, it failed): wait for me no more.
+    """
 
     term: Term
     round: int
@@ -110,6 +113,7 @@ class Confirm(Message, frozen=True):
     version: int
     stored: int
     condition: Condition = Condition()
+    able: bool = True
 
 
 class Append(Message, frozen=True):

@@ -55,6 +55,7 @@ class Times:
         self.sync = int(pace.sync_timeout_ms * MS)
         self.start_wait = int(pace.start_wait_ms * MS)
         self.heal = int(pace.heal_timeout_ms * MS)
+        self.disk = int(pace.disk_timeout_ms * MS)
         self.round = self.retry * (self.attempts + 1)
         """One retry round: the retries, and the deadline of the last."""
 
@@ -89,6 +90,12 @@ class Node:
         self.persist_id = 0
         self.durable = self.log.last
         self.disk_failed = ""
+        self.disk_stalled = ""
+        """How long a write takes by now, in a sentence, while the disk hangs."""
+        self.disk_stalled_at = 0
+        """Since when it hangs, or hung last."""
+        self.awake_since = 0
+        """When this peer was last away: what its disk did meanwhile, it has not heard yet."""
         self.links: dict[str, Remote] = {}
         self.dialing: dict[str, int] = {}
         self.addresses: dict[str, str] = {}
@@ -101,7 +108,8 @@ class Node:
         self.power = Power.MAINS
         self.load = Load.FREE
         self.stability = Stability()
-        self._marks: deque[tuple[int, int]] = deque()
+        self._marks: deque[tuple[int, int, int]] = deque()
+        """Records on their way to the disk: persist id, the log's end then, and since when."""
         self._after_disk: deque[tuple[int, str, Message]] = deque()
 
     # What this peer is
@@ -134,7 +142,12 @@ class Node:
         """Whether this peer may stand: its disk works, and it votes (survivor: or nobody knows of it yet)."""
         known = self.log.roster.get(self.me.id)
         votes = known.voter if known is not None else not self.quorum
-        return self.may_serve and not self.disk_failed and votes
+        return self.may_serve and not self.unfit and votes
+
+    @property
+    def unfit(self) -> str:
+        """Why this peer's disk cannot be counted on, in a sentence; empty when it can."""
+        return self.disk_failed or self.disk_stalled
 
     @property
     def condition(self) -> Condition:
@@ -177,7 +190,7 @@ class Node:
         if not self.out.persist:
             self.persist_id += 1
             self.out.persist_id = self.persist_id
-            self._marks.append((self.persist_id, self.log.last))
+            self._marks.append((self.persist_id, self.log.last, self.now))
         self.out.persist.append(record)
 
     def is_durable(self) -> bool:
@@ -187,6 +200,10 @@ class Node:
     def on_disk(self, persist_id: int) -> bool:
         """Whether what was persisted under an id is on disk, whatever followed since."""
         return not self._marks or self._marks[0][0] > persist_id
+
+    def disk_waits_since(self) -> int | None:
+        """Since when the oldest write is on its way, as far as this peer was awake; None when none is."""
+        return max(self._marks[0][2], self.awake_since) if self._marks else None
 
     def persisted(self, persist_id: int) -> None:
         """Take in that records are on disk, and release what waited for them."""
@@ -199,7 +216,7 @@ class Node:
     def seal(self) -> None:
         """Close the step: what is committed now, up to what index the disk will be when it is done."""
         if self.out.persist:
-            self._marks[-1] = (self.persist_id, self.log.last)
+            self._marks[-1] = (self.persist_id, self.log.last, self.now)
         if self.commit > self.applied:
             first = self.applied + 1
             entries = self.log.between(first, self.commit)
@@ -280,7 +297,7 @@ class Node:
         self.log.truncate(last)
         self.persist(TruncateRecord(last))
         self.durable = min(self.durable, last)
-        self._marks = deque((i, min(at, last)) for i, at in self._marks)
+        self._marks = deque((i, min(at, last), since) for i, at, since in self._marks)
         self.commit = min(self.commit, last)
         if self.applied > last:
             # Entries that were applied are gone: the application begins anew from the snapshot, or from nothing.
@@ -311,7 +328,7 @@ class Node:
     def _nothing_durable(self) -> None:
         """What is on disk is the old log yet; the new one is there when its record is, and no sooner."""
         self.durable = 0
-        self._marks = deque((i, 0) for i, _ in self._marks)
+        self._marks = deque((i, 0, since) for i, _, since in self._marks)
 
     def _archive(self, first: int, reason: str) -> None:
         """Survivor mode: keep what leaves the log from index `first` on; what is compacted, in its snapshot."""

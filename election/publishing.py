@@ -52,7 +52,7 @@ class Publishing:
         if member is None:
             return None
         counts = peer in self.reign.commit_set.counting
-        in_sync = counts or client.match >= min(self.committed_before, node.commit)
+        in_sync = counts or (client.able and client.match >= min(self.committed_before, node.commit))
         lag = max(0, node.log.last - client.match)
         serves = member.serve and member.voter
         fitness = self.reign.measuring.fitness(peer)
@@ -68,7 +68,8 @@ class Publishing:
                 commit_set.gone(peer)
         # One that holds all that the reign began with and all acknowledged since may count.
         needed = max(reign.opens_at, node.commit)
-        ready = {p: c.heard_at for p, c in in_touch.items() if c.match >= needed or p in commit_set.counting}
+        holds = {p: c for p, c in in_touch.items() if c.match >= needed or p in commit_set.counting}
+        ready = {p: c.heard_at for p, c in holds.items() if c.able}
         wanted = [e.id for e in ranked if e.in_sync]
         if not commit_set.choose(wanted, ready, reign.list.version + 1):
             return False

@@ -42,7 +42,7 @@ from tanist.election.proving import Proving
 from tanist.election.publishing import Publishing
 from tanist.election.reads import Reads
 from tanist.election.ready import Remote, SnapshotRead
-from tanist.election.replication import Replication
+from tanist.election.replication import Progress, Replication
 from tanist.election.roles import Cause, Role
 from tanist.election.safety import rules_of
 from tanist.election.settings import MS, UNCOMMITTED_ENTRIES_MAX
@@ -302,6 +302,7 @@ class Reign(Behaviour):
         client.round = max(client.round, message.round)
         client.sequence = max(client.sequence, message.sequence)
         client.version = max(client.version, message.version)
+        self._note_disk(peer, client, message.able)
         self.commit_set.heard(peer, node.now)
         if self.commit_set.settle(self.replication.clients, node.now):
             self._advance()
@@ -311,6 +312,17 @@ class Reign(Behaviour):
         if self.proving is not None:
             self._look_at_proof()
         self.reads.go_on()
+
+    def _note_disk(self, peer: str, client: Progress, able: bool) -> None:
+        """A client whose disk cannot be counted on says so, and counts on nothing itself: it leaves the set at once."""
+        if able == client.able:
+            return
+        client.able = able
+        if self.commit_set.gone(peer):
+            why = f"the disk of {peer} cannot be counted on"
+            self.node.emit(events.CommitSetChanged(sorted(self.commit_set.counting), why))
+        self.publish()
+        self._advance()
 
     def _note_majority(self) -> None:
         """Since when a majority, this peer included, has been heard: the oldest of the newest confirmations."""

@@ -36,6 +36,8 @@ class Progress:
     was_at: int = 0
     """What it held at the heartbeat before: no more since then means that it is slow, or that something got lost."""
     priority: int = 0
+    able: bool = True
+    """Whether its disk can be counted on, as it says itself."""
 
     def stored(self, index: int) -> bool:
         """It holds everything up to `index` on disk. Returns whether that is news."""

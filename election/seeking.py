@@ -346,6 +346,11 @@ class Seeking(Behaviour):
             self.stand_at = node.now + times.retry
             self._ask_everyone()
 
+    def disk_answered(self) -> None:
+        """This peer may stand again, and need not wait for another round of the list."""
+        if self.way is Way.WALKING and self.holding is None:
+            self._again_after(self.node.times.ballot)
+
     # Walking the list
 
     def _consider(self) -> None:

@@ -41,6 +41,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     sync_timeout_ms: float = 12_000
     start_wait_ms: float = 10_000
     heal_timeout_ms: float = 10_000
+    disk_timeout_ms: float = 8000
 
 
 PACES: dict[str, Pace] = {
@@ -53,6 +54,7 @@ PACES: dict[str, Pace] = {
         sync_timeout_ms=3000,
         start_wait_ms=4000,
         heal_timeout_ms=4000,
+        disk_timeout_ms=5000,
     ),
     "fast": Pace(
         retry_interval_ms=50,
@@ -62,6 +64,7 @@ PACES: dict[str, Pace] = {
         sync_timeout_ms=1000,
         start_wait_ms=2000,
         heal_timeout_ms=2000,
+        disk_timeout_ms=5000,
     ),
 }
 

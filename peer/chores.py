@@ -1,4 +1,4 @@
-"""What a running peer does beside the election: snapshots, due timers, ended sessions, a look at the disk."""
+"""What a running peer does beside the election: snapshots, due timers, ended sessions."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,19 +8,16 @@ import msgspec
 from tanist.config import PeerConfig
 from tanist.election.entries import Kind, Proposal, SessionClosed
 from tanist.election.events import Event
-from tanist.election.ready import DiskFailed, SnapshotTaken, Submit
+from tanist.election.ready import SnapshotTaken, Submit
 from tanist.election.roles import Role
 from tanist.peer import clock
 from tanist.peer.driver import Driver
 from tanist.peer.electionlog.peer_events import SnapshotWritten
 from tanist.peer.replica import Replica
-from tanist.peer.storage.journal import Journal
 from tanist.peer.storage.snapshots import SnapshotStore
 
 CHORES_EVERY_S = 1.0
-"""How often absent peers' sessions and the disk are looked at."""
-DISK_STALL_S = 5.0
-"""A write that takes longer (and longer than two heartbeat time-outs) ends a reign: see protocol, Handing over."""
+"""How often absent peers' sessions are looked at."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -33,14 +30,12 @@ class Chores:
         driver: Driver,
         replica: Replica,
         store: SnapshotStore,
-        journal: Journal,
         config: PeerConfig,
         emit: Callable[[Event], None],
     ) -> None:
         self._driver = driver
         self._replica = replica
         self._store = store
-        self._journal = journal
         self._config = config
         self._emit = emit
         self._loop = asyncio.get_running_loop()
@@ -143,9 +138,6 @@ class Chores:
     def _now_and_then(self) -> None:
         self._every = self._loop.call_later(CHORES_EVERY_S, self._now_and_then)
         core = self._driver.core
-        limit_s = max(DISK_STALL_S, 2 * core.node.times.timeout / 1e9)
-        if self._journal.waiting_s > limit_s and not core.node.disk_failed:
-            self._driver.feed(DiskFailed(f"one write has taken {self._journal.waiting_s:.1f} s so far"))
         if core.role is Role.SERVER:
             self._close_absent_sessions()
         else:

@@ -182,7 +182,7 @@ class Peer:
         )
         self._reads = Reads(self._driver.feed, replica, self._role_changed, lambda what: nobody(core, what))
         replica.machine.local_sessions = self._calls.local_sessions
-        self._chores = Chores(self._driver, replica, store, journal, config, self._emit)
+        self._chores = Chores(self._driver, replica, store, config, self._emit)
         self._running = True
         self._driver.start()
         self._chores.start()

@@ -92,6 +92,8 @@ def problem(core: Core) -> str:
     node = core.node
     if node.disk_failed:
         return f"the disk failed: {node.disk_failed}"
+    if node.disk_stalled:
+        return f"the disk hangs: {node.disk_stalled}"
     if core.server is not None:
         return ""
     behaviour = core.behaviour
