@@ -19,7 +19,7 @@ LOOK_MS = (LOOK_EVERY_HEARTBEATS + 2) * HEARTBEAT
 
 
 def feel(world: World, name: str, power: Power = Power.MAINS, load: Load = Load.FREE) -> None:
-    world._feed(world.peers[name], ConditionRead(power, load))
+    world.feed(world.peers[name], ConditionRead(power, load))
 
 
 def lists(world: World) -> int:
