@@ -17,7 +17,7 @@ VOTED = "voted"
 
 
 class Voter(NamedTuple):
-    """What the asked peer's role adds to its node: its live server, and whether it stands itself."""
+    """What the asked peer's role adds to its node: its live server and that one's followers; whether it stands."""
 
     alive: tuple[str, int] | None
     standing: bool
@@ -26,12 +26,14 @@ class Voter(NamedTuple):
 def answer_canvass(node: Node, candidate: str, canvass: Canvass, voter: Voter) -> Support | Oppose:
     """Answer a canvass; nothing changes at this peer, on disk or in memory."""
 
-    def oppose(reason: str, history: History = EMPTY, following: int = 0) -> Oppose:
-        return Oppose(canvass.number, reason, node.number, history, following)
+    alive = _hears_both(node, candidate, voter)
+    server, following = alive if alive is not None else ("", 0)
 
-    if _vouches(node, candidate, voter):
-        assert voter.alive is not None
-        return oppose(SERVER_ALIVE, following=voter.alive[1])
+    def oppose(reason: str, history: History = EMPTY) -> Oppose:
+        return Oppose(canvass.number, reason, node.number, history, following, server)
+
+    if alive is not None and not _changes_side(node, canvass, alive):
+        return oppose(SERVER_ALIVE)
     if canvass.number <= node.number:
         return oppose(STALE_NUMBER)
     if node.unfit:
@@ -58,7 +60,8 @@ def answer_vote(node: Node, candidate: str, request: RequestVote, voter: Voter) 
 def _against(node: Node, candidate: str, request: RequestVote, voter: Voter) -> str:
     if node.unfit:
         return UNABLE
-    if _vouches(node, candidate, voter):
+    alive = _hears_both(node, candidate, voter)
+    if alive is not None and not _changes_side(node, request, alive):
         return SERVER_ALIVE
     if request.number < node.number:
         return STALE_NUMBER
@@ -69,12 +72,29 @@ def _against(node: Node, candidate: str, request: RequestVote, voter: Voter) -> 
     return ""
 
 
-def _vouches(node: Node, candidate: str, voter: Voter) -> bool:
-    """Whether a live server stands against this candidate: not against the one it named itself."""
-    if voter.alive is None:
-        return False
+def _hears_both(node: Node, candidate: str, voter: Voter) -> tuple[str, int] | None:
+    """The live server that this peer hears as well, and its followers.
+
+    Not the candidate itself, nor one that named the candidate its heir.
+    """
+    if voter.alive is None or voter.alive[0] == candidate:
+        return None
     named = node.heir_named
-    return named is None or named[0] != candidate or named[1] < node.now
+    handed_over = named is not None and named[0] == candidate and named[1] >= node.now
+    return None if handed_over else voter.alive
+
+
+def _changes_side(node: Node, asked: Canvass | RequestVote, alive: tuple[str, int]) -> bool:
+    """Survivor mode: whether this peer, which hears both, leaves its live server for the candidate.
+
+    Those that hear both count on neither side, and change sides once a detection window. A server never does.
+    """
+    server, following = alive
+    if node.quorum or server == node.me.id or not asked.opposed:
+        return False
+    if node.sided_at is not None and node.now < node.sided_at + node.times.window:
+        return False
+    return asked.support > 1 + following - asked.opposed
 
 
 def _fresher(node: Node, theirs: History) -> bool:

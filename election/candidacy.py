@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tanist.election import ballots, events
 from tanist.election.behaviour import Behaviour
+from tanist.election.contacts import Contacts
 from tanist.election.evidence import Evidence
 from tanist.election.history import History, Term, fork
 from tanist.election.messages import Canvass, Fetch, Lend, Message, Oppose, RequestVote, Serving, Support, Vote
@@ -60,6 +61,13 @@ class Candidacy(Behaviour):
         self.fetched_to = 0
         self.no_help: set[str] = set()
         """Fresher peers that lent nothing (compacted, gone): asked again, they would not either."""
+        self.opposers: dict[str, str] = {}
+        """Who hears a live server as well that I do not hear, and which."""
+        self.sides: tuple[int, int] = (0, 0)
+        """How many support me, I too, and how many hear both: told when everyone is asked once more."""
+        self.asked_sides = False
+        self.bridges: set[str] = set()
+        """Fresher peers that follow a live server, and would leave it once I hold what they have."""
 
     # Beginning a step
 
@@ -91,6 +99,7 @@ class Candidacy(Behaviour):
         self.until = self.node.now + self._wait_ns()
         self.support = set()
         self.left_out = {}
+        self.opposers = {}
         self.asked = set()
 
     def _canvass(self) -> None:
@@ -127,9 +136,9 @@ class Candidacy(Behaviour):
         history = node.log.history()
         if self.step is Step.CANVASSING:
             age = node.fallbacks.age()
-            node.send(peer, Canvass(self.number, history, age, self.evidence, self.again))
+            node.send(peer, Canvass(self.number, history, age, self.evidence, self.again, *self.sides))
         elif self.step is Step.VOTING:
-            node.send(peer, RequestVote(self.number, history, self.handover))
+            node.send(peer, RequestVote(self.number, history, self.handover, *self.sides))
         else:
             return
         self.asked.add(peer)
@@ -178,9 +187,13 @@ class Candidacy(Behaviour):
         node.emit(events.CanvassAnswered(self.number, peer, message.reason))
         match message.reason:
             case ballots.SERVER_ALIVE if self.rules.live_server_vetoes:
-                self._give_way("a live server", "")
+                if message.server in ("", peer):
+                    self._give_way("a live server", "")
+                else:
+                    self.opposers[peer] = message.server
+                    self._count()
             case ballots.FRESHER:
-                self._lacking(peer, message.history)
+                self._lacking(peer, message.history, follows=bool(message.server))
             case ballots.BETTER_RANK:
                 self.step = Step.WAITING
                 self.until = node.now + node.times.ballot
@@ -212,20 +225,30 @@ class Candidacy(Behaviour):
 
     # Entries that I lack
 
-    def _lacking(self, peer: str, theirs: History) -> None:
-        """A fresher peer: take over what it has, if I go before it or it cannot stand; else it stands itself."""
+    def _lacking(self, peer: str, theirs: History, *, follows: bool = False) -> None:
+        """A fresher peer: take over what it has, if I go before it or it does not stand; else it stands itself.
+
+        `follows`: it follows a live server, and would leave it for me.
+        """
         node = self.node
         at = fork(node.log.history(), theirs)
         stands = self._could_stand(peer)
-        mine_first = ballots.ranks_before(node, peer) or not stands
+        mine_first = ballots.ranks_before(node, peer) or not stands or follows
         # What a snapshot holds, and in quorum mode what is committed, cannot be cut to make room.
         kept = max(node.snapshot.index if node.snapshot else 0, node.commit if node.quorum else 0)
         # In survivor mode only one that cannot stand lends across a fork: the suffix of my own is archived.
         fits = at.at >= kept and (node.quorum or not stands or at.mine_after == 0)
         if mine_first and fits and peer not in self.no_help:
+            if follows:
+                # Its live server may write faster than I can copy: once in a ballot is enough.
+                self.no_help.add(peer)
+                self.bridges.add(peer)
             self._fetch(peer, at.at)
         elif self.node.quorum or not stands:
             self._leave_out(peer, ballots.FRESHER)
+        elif follows:
+            self.opposers[peer] = ""
+            self._count()
         else:
             self._give_way("a fresher history", peer)
 
@@ -280,7 +303,7 @@ class Candidacy(Behaviour):
     def _fetch_failed(self) -> None:
         peer, self.fetch_from = self.fetch_from, ""
         self.no_help.add(peer)
-        if self.node.quorum or not self._could_stand(peer):
+        if self.node.quorum or peer in self.bridges or not self._could_stand(peer):
             self._canvass()
         else:
             self._give_way("a fresher history", peer)
@@ -304,11 +327,14 @@ class Candidacy(Behaviour):
             return
         support = {me, *self.support}
         late = node.now >= self.until
-        outstanding = [] if late else [p for p in self.voters if p not in self.support and p not in self.left_out]
+        decided = self.support | self.left_out.keys() | self.opposers.keys()
+        outstanding = [] if late else [p for p in self.voters if p not in decided]
         if late:
             for peer in self.voters:
-                if peer not in self.support:
+                if peer not in decided:
                     self.left_out.setdefault(peer, "no answer in time")
+        if self.opposers and not outstanding and not self._without_bridges():
+            return
         electorate = node.log.voters if node.quorum else {me, *self.voters}
         outcome = self.rules.won(support, outstanding, electorate)
         if outcome is None:
@@ -321,6 +347,30 @@ class Candidacy(Behaviour):
         else:
             self._end("won")
             self.core.reign(frozenset(self.support))
+
+    def _without_bridges(self) -> bool:
+        """Peers hear a live server as well that I do not hear. Returns whether the ballot goes on without them.
+
+        They are told once how many there are on my side, and may change sides; if they do not, they have a
+        detection window to lose that server too, or I to find it. Then the rest is served.
+        """
+        contacts = self.search.contacts if self.search else Contacts()
+        unheard = frozenset(self.opposers.values()) - {""}
+        if not unheard <= contacts.unheard:
+            # Another server than before: there is time to find that one too.
+            contacts.unheard, contacts.opposed_since = unheard, self.node.now
+        sides = 1 + len(self.support), len(self.opposers)
+        if sides != self.sides and not self.asked_sides:
+            self.sides, self.asked_sides = sides, True
+            self._canvass()
+            return False
+        if self.node.now < contacts.opposed_since + self.node.times.window:
+            self._give_way("a live server", "")
+            return False
+        for peer, server in self.opposers.items():
+            self.left_out[peer] = f"follows {server or 'a live server'}, which does not answer me"
+        self.opposers = {}
+        return True
 
     def _end(self, outcome: str) -> None:
         node = self.node

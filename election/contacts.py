@@ -26,6 +26,10 @@ class Contacts:
 
     by_id: dict[str, Contact] = field(default_factory=dict)
     struck: set[str] = field(default_factory=set)
+    unheard: frozenset[str] = frozenset()
+    """The live servers that others hear and this peer does not, for which they oppose it."""
+    opposed_since: int = 0
+    """Since when it is no other server but those."""
 
     def of(self, peer: str) -> Contact:
         """The contact of a peer, made when missing."""

@@ -275,6 +275,9 @@ class Core:
                 behaviour.handover.ended("done")
             self.step_down(Cause.HANDED_OVER, 0, hold_for=peer)
         elif isinstance(behaviour, FollowingServer):
+            if message.opposed and behaviour.server != peer and behaviour.alive_server() is not None:
+                node.sided_at = node.now
+                node.emit(events.SideChanged(behaviour.server, peer, message.support))
             self._end_following()
             self._become(Seeking(self, Evidence.GOODBYE, behaviour.term, hold_for=peer), Cause.HIGHER_NUMBER)
         elif isinstance(behaviour, Candidacy):
@@ -394,18 +397,10 @@ class Core:
         self, cause: Cause, number: int, *, follow: tuple[str, Term] | None = None, hold_for: str = ""
     ) -> None:
         """The reign ends. `number`: a higher one that was met; `follow`: the server to go to."""
-        behaviour = self.behaviour
-        assert isinstance(behaviour, Reign)
         node = self.node
-        node.emit(events.ReignEnded(str(behaviour.term), cause))
-        node.without_since = node.now
+        self._end_reign(cause)
         if number > node.number:
             node.adopt_number(number)
-        self._counts_until = None
-        if not node.quorum and cause in (Cause.NOT_PROVED, Cause.NO_MAJORITY):
-            # What a server has was the measure of every acknowledgement of its own reign.
-            self._counts_until = node.now + node.times.sync
-        behaviour.reads.fail()
         wait = 0 if hold_for else node.times.ballot
         self._become(Seeking(self, str(cause), hold_for=hold_for, wait_ns=wait), cause)
         if follow is not None:
@@ -413,6 +408,29 @@ class Core:
         elif cause is not Cause.HANDED_OVER:
             for peer in node.links:
                 node.send(peer, Seek(node.log.history(), node.fallbacks, NO_TERM, str(cause), 0, False))
+
+    def _end_reign(self, cause: Cause) -> None:
+        behaviour, node = self.behaviour, self.node
+        assert isinstance(behaviour, Reign)
+        node.emit(events.ReignEnded(str(behaviour.term), cause))
+        node.without_since = node.now
+        self._counts_until = None
+        if not node.quorum and cause is Cause.NOT_PROVED:
+            # What a server has was the measure of every acknowledgement of its own reign.
+            self._counts_until = node.now + node.times.sync
+        behaviour.reads.fail()
+
+    def not_proved(self) -> None:
+        """The reign was not proved after being away: survivor mode has a ballot at once, among those who answer."""
+        node = self.node
+        if node.quorum or not node.able:
+            self.step_down(Cause.NOT_PROVED, 0)
+            return
+        self._end_reign(Cause.NOT_PROVED)
+        search = Seeking(self, str(Cause.NOT_PROVED))
+        self.behaviour = search
+        node.emit(events.RoleChanged(Role.SERVER, Role.SEEKING, "none", Cause.NOT_PROVED))
+        self._become(Candidacy(self, str(Evidence.WOKE), search), Cause.NOBODY_AHEAD)
 
     # Lending, snapshots, leaving
 

@@ -127,6 +127,16 @@ class VoteCast(Event, frozen=True):
     reason: str
 
 
+class SideChanged(Event, frozen=True):
+    """Survivor mode: this peer heard a live server and a candidate that do not hear each other, and changed sides."""
+
+    line = "leaving {server} for {candidate}, which has more support ({support})"
+    level = "warning"
+    server: str
+    candidate: str
+    support: int
+
+
 class BallotEnded(Event, frozen=True):
     """A ballot ended: won or not, by whose support, and who was left out on what evidence."""
 

@@ -149,7 +149,8 @@ class Conflict(Message, frozen=True):
 class Canvass(Message, frozen=True):
     """I would stand for `number`. Changes nothing at those asked.
 
-    `again` means that I waited for a better-ranked peer once already: rank is ignored.
+    `again` means that I waited for a better-ranked peer once already: rank is ignored. `support` is how many I
+    would have, I too, and `opposed` how many hear both me and a live server, when I have asked before.
     """
 
     number: int
@@ -157,6 +158,8 @@ class Canvass(Message, frozen=True):
     list_age: tuple[Term, int]
     evidence: str
     again: bool
+    support: int = 0
+    opposed: int = 0
 
 
 class Support(Message, frozen=True):
@@ -168,7 +171,8 @@ class Support(Message, frozen=True):
 class Oppose(Message, frozen=True):
     """I would not: `reason` is one of `server_alive`, `fresher`, `better_rank`, `stale_number`, `unable`.
 
-    `own_number` is mine; `following` is how many follow the live server (`server_alive`).
+    `own_number` is mine; `following` is how many follow the live `server` (`server_alive`). With `fresher` that I
+    would leave it for you, once you hold what I have.
     """
 
     number: int
@@ -176,14 +180,17 @@ class Oppose(Message, frozen=True):
     own_number: int
     history: History = EMPTY
     following: int = 0
+    server: str = ""
 
 
 class RequestVote(Message, frozen=True):
-    """Vote for me as `number`. `handover`: my live server told me to stand."""
+    """Vote for me as `number`. `handover`: my live server told me to stand. The rest as in `Canvass`."""
 
     number: int
     history: History
     handover: bool
+    support: int = 0
+    opposed: int = 0
 
 
 class Vote(Message, frozen=True):

@@ -58,6 +58,8 @@ class Times:
         self.disk = int(pace.disk_timeout_ms * MS)
         self.round = self.retry * (self.attempts + 1)
         """One retry round: the retries, and the deadline of the last."""
+        self.window = self.timeout + self.round
+        """One detection window: from the last heartbeat of a server that is gone until everyone knows."""
 
 
 class Node:
@@ -103,6 +105,8 @@ class Node:
         """The peer that this peer's own live server told to stand, and until when that holds."""
         self.without_since: int | None = None
         """Since when this peer has had no server."""
+        self.sided_at: int | None = None
+        """When this peer last left a live server for a candidate with more support."""
         self.started = 0
         """When this peer's first step was."""
         self.power = Power.MAINS

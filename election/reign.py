@@ -427,7 +427,7 @@ class Reign(Behaviour):
     def tick(self) -> None:
         node, now = self.node, self.node.now
         if self.proving is not None and now >= self.proving.since + node.times.round:
-            self.core.step_down(Cause.NOT_PROVED, 0)
+            self.core.not_proved()
             return
         if node.quorum:
             self._note_majority()
