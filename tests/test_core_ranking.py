@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from scenario import BOTH, SETTLE_MS, clients, cluster, heir, reign, server
 
@@ -12,6 +15,7 @@ from tanist.election.messages import Heartbeat
 from tanist.election.ready import ConditionRead, Ready
 from tanist.election.reign import Reign
 from tanist.election.settings import MS, PACES, Safety
+from tanist.election.simulation.peers import Link
 from tanist.election.simulation.world import VirtualPeer, World
 
 HEARTBEAT = PACES["classic"].heartbeat_every_ms
@@ -102,18 +106,16 @@ def test_one_that_is_lost_again_and_again_is_last_for_long(safety: Safety) -> No
 def test_the_nearer_one_is_the_heir(safety: Safety) -> None:
     world = cluster("a b c", safety)
     first, only = heir(world), server(world)
-    slow = first.name
+    between = {first.name, only.name}
+    transmit = world.network.transmit
 
-    far = {frozenset((slow, only.name))}
-    passing = world._pass
-
-    def slow_pass(link: object, to: str, what: object) -> None:
+    def transmit_far(link: Link, to: str, what: Callable[..., None], *args: Any) -> None:
         # The link between these two takes 50 ms each way.
-        world.latency = int((50 if frozenset(link.ends) in far else 0.2) * MS)  # type: ignore[attr-defined]
-        passing(link, to, what)  # type: ignore[arg-type]
+        world.latency = int((50 if set(link.ends) == between else 0.2) * MS)
+        transmit(link, to, what, *args)
         world.latency = int(0.2 * MS)
 
-    world._pass = slow_pass  # type: ignore[method-assign]
+    world.network.transmit = transmit_far  # type: ignore[method-assign]
     world.run(3 * LOOK_MS)
     assert heir(world) is not first
     assert reign(world).list.entries[0].reason == "better link"
