@@ -48,14 +48,17 @@ class Model(Protocol):
 class Register:
     """One value: `read`, `write value`, and `cas old new`, which answers whether it was `old`.
 
-    A register that was never written holds nothing. `get` and `set` are other names of the first two.
+    A register that was never written holds `initial`. `get` and `set` are other names of the first two.
     """
 
     by_key = True
 
+    def __init__(self, initial: Hashable = None) -> None:
+        self._initial = initial
+
     def initial(self) -> State:
-        """Nothing."""
-        return None
+        """What nobody has written."""
+        return self._initial
 
     def apply(self, state: State, operation: Operation) -> tuple[State, Hashable]:
         """See Model."""

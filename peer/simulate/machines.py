@@ -1,0 +1,58 @@
+"""Real applications as the state machines of virtual peers, each step of them looked at by a referee."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+from tanist.election.entries import Entry
+from tanist.election.simulation.broken import Broken
+from tanist.peer.application.api import Application
+from tanist.peer.application.events import Published
+from tanist.peer.application.machine import Machine, Outcome
+from tanist.peer.simulate.referee import APPLICATION, Key, Referee, said
+
+
+class _Everyone(set[str]):
+    """The sessions of all: the virtual clients move from peer to peer, and any may be asked for."""
+
+    def __contains__(self, session: object) -> bool:
+        return True
+
+
+class ApplicationMachine:
+    """The applications of one virtual process."""
+
+    def __init__(self, peer: str, applications: Mapping[str, Application], referee: Referee) -> None:
+        self._peer = peer
+        self._referee = referee
+        self._before: Key | None = (0, 0, "")
+        self._events: list[Published] = []
+        self.machine = Machine(applications, check=True)
+        self.machine.local_sessions = _Everyone()
+        self.machine.on_event = self._events.append
+
+    def apply(self, first: int, entries: Sequence[Entry]) -> list[Outcome]:
+        """Apply entries, one at a time. Raises Broken where an application breaks a rule."""
+        outcomes: list[Outcome] = []
+        for index, entry in enumerate(entries, first):
+            outcomes += self.machine.apply(index, [entry])
+            for failure in self.machine.take_failures():
+                # The machine saw a rule broken, or the command raised something: to clients either is a failure.
+                raise Broken(APPLICATION, f"entry {index}, {said(entry)}: {failure.error}\n{failure.traceback}".strip())
+            self._referee.applied(self._peer, index, entry, self._before, self.machine, self._events)
+            self._events.clear()
+            self._before = index, entry.number, entry.holder
+        return outcomes
+
+    def snapshot(self) -> bytes:
+        """The whole state."""
+        return self.machine.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Become what a snapshot was taken of. Raises Broken if that is not what comes of it."""
+        self.machine.restore(state)
+        self._before = None
+        self._referee.restored(self._peer, state, self.machine)
+
+    def digest(self) -> bytes:
+        """Equal for equal states."""
+        return blake2b(self.machine.snapshot(), digest_size=16).digest()
