@@ -236,8 +236,9 @@ class Candidacy(Behaviour):
         mine_first = ballots.ranks_before(node, peer) or not stands or follows
         # What a snapshot holds, and in quorum mode what is committed, cannot be cut to make room.
         kept = max(node.snapshot.index if node.snapshot else 0, node.commit if node.quorum else 0)
-        # In survivor mode only one that cannot stand lends across a fork: the suffix of my own is archived.
-        fits = at.at >= kept and (node.quorum or not stands or at.mine_after == 0)
+        # In survivor mode nobody lends across a fork: what I have is not cut, and what the other has is archived when
+        # it follows whoever wins.
+        fits = at.at >= kept and (node.quorum or not node.log.keys_after(at.at))
         if mine_first and fits and peer not in self.no_help:
             if follows:
                 # Its live server may write faster than I can copy: once in a ballot is enough.
@@ -277,7 +278,7 @@ class Candidacy(Behaviour):
         else:
             start, entries = fresh
             if start <= node.log.last:
-                # Quorum mode: the older term's suffix cannot have been committed. Survivor mode: it is archived.
+                # Quorum mode: the older term's suffix cannot have been committed. Survivor mode: it is bookkeeping.
                 node.cut(start - 1, "replaced by a fresher peer's entries")
             node.append(entries)
             self.fetched_to = node.log.last

@@ -452,6 +452,9 @@ class Core:
         node = self.node
         if node.snapshot is not None and node.snapshot.index >= index:
             return
+        if isinstance(self.behaviour, FollowingServer) and self.behaviour.beside is not None:
+            # A copy goes on from within this log: it must not be compacted under it.
+            return
         if node.log.term_at(index) != record.meta.term or index > node.commit:
             return
         node.snapshot = record.meta

@@ -263,6 +263,43 @@ class SuffixArchived(Event, frozen=True):
     reason: str
 
 
+class CopyBegan(Event, frozen=True):
+    """This peer would lose entries by following its server: it copies that log beside its own, from `fork` on."""
+
+    line = "copying the log of {server} from {fork} on beside its own: {entries} entries of this peer are not in it"
+    server: str
+    fork: int
+    entries: int
+
+
+class CopyTookPlace(Event, frozen=True):
+    """Everything this peer would lose is in the copy, live or archived: the copy is its log now."""
+
+    line = "the copy of the log of {server} takes the place of its own, from {fork} to {last}"
+    server: str
+    fork: int
+    last: int
+
+
+class HealStarted(Event, frozen=True):
+    """The server archives what a peer brings from a history that ended: where it forks, and its last term."""
+
+    line = "heal {heal}: archiving what {peer} brings from {theirs}, which forks at {fork}"
+    heal: str
+    peer: str
+    fork: int
+    theirs: str
+
+
+class HealFinished(Event, frozen=True):
+    """A heal's end is written: how many entries it archived, and how many commands only a snapshot held."""
+
+    line = "heal {heal} archived {archived} entries, {missing} commands are in a snapshot only"
+    heal: str
+    archived: int
+    missing: int
+
+
 class EntriesLent(Event, frozen=True):
     """A candidate took entries over from a fresher peer before it stands."""
 

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from tanist.election import events
 from tanist.election.behaviour import DECLINED_RETRY_MS, Behaviour
+from tanist.election.beside import Beside
 from tanist.election.commit import Durability
 from tanist.election.entries import Entry, Proposal
 from tanist.election.evidence import Evidence
 from tanist.election.history import EMPTY, Term, fork
+from tanist.election.log import Log
 from tanist.election.messages import (
     Append,
     Confirm,
     Conflict,
+    Copied,
     Declined,
     Follow,
     Following,
@@ -65,6 +68,8 @@ class FollowingServer(Behaviour):
         self.acknowledged = -1
         self.version_due: int | None = None
         """While the newest list is on its way to the disk: under which id."""
+        self.known_commit = 0
+        """How far the server said that its log is committed."""
         self.round = 0
         self.sequence = 0
         self.sent_at: OrderedDict[int, int] = OrderedDict()
@@ -72,6 +77,8 @@ class FollowingServer(Behaviour):
         self.incoming: tuple[SnapshotMeta, int] | None = None
         self.reads: dict[int, tuple[str | None, int]] = {}
         self.next_read = 0
+        self.beside: Beside | None = None
+        """Survivor mode: the copy of the server's log, while this peer's own has entries that must not be lost."""
 
     def enter(self) -> None:
         node = self.node
@@ -79,6 +86,16 @@ class FollowingServer(Behaviour):
             node.adopt_number(self.term.number)
         node.last_server, node.last_address = self.server, self.address
         node.send(self.server, Follow(self.term, node.number, node.log.history(), node.member))
+
+    @property
+    def log(self) -> Log:
+        """The log that follows the server's: this peer's own, or the copy beside it."""
+        return self.node.log if self.beside is None else self.beside.log
+
+    @property
+    def holds_to(self) -> int:
+        """How far this peer's own log is known to be the server's: a copy beside it counts for nothing."""
+        return self.verified if self.beside is None else min(self.verified, self.beside.base)
 
     @property
     def behind(self) -> bool:
@@ -167,7 +184,7 @@ class FollowingServer(Behaviour):
 
     def _append(self, message: Append) -> None:
         self._heard()
-        node, log = self.node, self.node.log
+        node, log = self.node, self.log
         end = message.previous + len(message.entries)
         if message.previous > self.verified and log.term_at(message.previous) != message.previous_term:
             self._conflict(message.previous)
@@ -180,27 +197,65 @@ class FollowingServer(Behaviour):
                 return
             self.verified = end
         durability = Durability(message.durability) if message.durability in _DURABILITIES else Durability.ALONE
-        node.commit_to(min(message.commit, self.verified), durability, message.reach)
+        node.commit_to(min(message.commit, self.holds_to), durability, message.reach)
+        if self.beside is not None:
+            self.known_commit = max(self.known_commit, message.commit)
+            self._go_on_beside()
         self.persisted()
 
     def _take(self, start: int, entries: Sequence[Entry]) -> bool:
         """Write entries from index `start` on, where the logs part. Returns whether they fit."""
         node = self.node
+        if self.beside is not None:
+            self.beside.take(start, entries)
+            return True
         if start <= node.log.last:
             # Only on a real conflict, and what a snapshot holds cannot be cut.
-            if node.snapshot is not None and start <= node.snapshot.index:
+            compacted = node.snapshot is not None and start <= node.snapshot.index
+            if not node.quorum and (compacted or node.log.keys_after(start - 1)):
+                return self._begin_beside(start, entries)
+            if compacted:
                 self._begin_anew(start - 1)
                 return False
             node.cut(start - 1, f"the server {self.server} holds others")
         node.append(entries)
         return True
 
+    # Survivor mode: beside a log whose entries must not be lost
+
+    def _begin_beside(self, start: int, entries: Sequence[Entry]) -> bool:
+        """My log has entries from index `start` on that the server lacks. Returns whether its entries fit the copy."""
+        beside = self.beside = Beside(self.node, start - 1)
+        self.node.emit(events.CopyBegan(self.server, start - 1, len(beside.lost)))
+        if beside.base:
+            beside.take(start, entries)
+            return True
+        self.verified, self.acknowledged = 0, -1
+        self.node.send(self.server, Conflict(self.term, start - 1, EMPTY))
+        return False
+
+    def _go_on_beside(self) -> None:
+        """The copy has grown, or time has passed: change over, or send what the server must archive first."""
+        node, beside = self.node, self.beside
+        assert beside is not None
+        salvage = beside.salvage(self.term, self.known_commit)
+        if salvage is not None:
+            node.send(self.server, salvage)
+        if not beside.whole(self.known_commit):
+            node.send(self.server, Copied(self.term, self.verified))
+            return
+        base = 0 if beside.replaced else beside.base
+        node.change_over(beside.log, beside.fork, base, beside.snapshot)
+        node.emit(events.CopyTookPlace(self.server, beside.fork, node.log.last))
+        self.beside, self.acknowledged = None, -1
+        node.commit_to(min(self.known_commit, self.verified), Durability.ALONE, node.reach)
+
     def _conflict(self, previous: int) -> None:
         """The logs do not meet at `previous`: my history says where they do."""
         node = self.node
         # Whatever comes next is news to the server, also when it is no more than it knew before.
         self.acknowledged = -1
-        node.send(self.server, Conflict(self.term, previous, node.log.history()))
+        node.send(self.server, Conflict(self.term, previous, self.log.history()))
 
     def _begin_anew(self, at: int) -> None:
         """What this peer has forks from the server's log before its own snapshot: nothing of it can stay."""
@@ -211,7 +266,7 @@ class FollowingServer(Behaviour):
 
     def persisted(self) -> None:
         node = self.node
-        match_ = min(node.durable, self.verified)
+        match_ = min(node.durable, self.holds_to)
         if self.welcome and match_ != self.acknowledged:
             self.acknowledged = match_
             node.send(self.server, Stored(self.term, match_))
@@ -232,9 +287,12 @@ class FollowingServer(Behaviour):
             while self.sent_at and next(iter(self.sent_at)) < message.echo:
                 self.sent_at.popitem(last=False)
         node.reach = message.reach
-        if message.commit > node.commit and self.verified > node.commit:
+        if message.commit > node.commit and self.holds_to > node.commit:
             # The message that said how safely went lost with another link: promise no more than is certain.
-            node.commit_to(min(message.commit, self.verified), Durability.ALONE, message.reach)
+            node.commit_to(min(message.commit, self.holds_to), Durability.ALONE, message.reach)
+        if self.beside is not None:
+            self.known_commit = max(self.known_commit, message.commit)
+            self._go_on_beside()
         if message.fallbacks.age() > node.fallbacks.age() and message.fallbacks.term == self.term:
             node.keep_list(message.fallbacks, self.server, self.address)
             self.version_due = node.persist_id
@@ -252,7 +310,7 @@ class FollowingServer(Behaviour):
             if len(self.sent_at) > CONFIRMATIONS_REMEMBERED:
                 self.sent_at.popitem(last=False)
         version = node.list_stored if node.fallbacks.term == self.term and self.version_due is None else 0
-        stored = min(node.durable, self.verified)
+        stored = min(node.durable, self.holds_to)
         said = Confirm(self.term, self.round, self.sequence, version, stored, node.condition, able)
         node.send(self.server, said)
 
@@ -294,18 +352,32 @@ class FollowingServer(Behaviour):
             self.node.emit(events.Implausible(self.server, f"a snapshot that is no good ({message.error})"))
             return
         if not self._holds(message.meta):
-            at = fork(self.node.log.history(), message.meta.history).at
-            self.node.take_snapshot_over(message.meta, at)
-            self.verified = message.meta.index
+            self._install(message.meta)
+
+    def _install(self, meta: SnapshotMeta) -> None:
+        """Take the server's snapshot: for this peer's log, or beside it while that has what must not be lost."""
+        node = self.node
+        at = fork(node.log.history(), meta.history).at
+        self.verified = meta.index
+        if self.beside is None and (node.quorum or (at >= node.log.first - 1 and not node.log.keys_after(at))):
+            node.take_snapshot_over(meta, at)
+            return
+        if self.beside is None:
+            self.beside = Beside(node, at)
+            node.emit(events.CopyBegan(self.server, at, len(self.beside.lost)))
+        self.beside.install(meta)
+        self._go_on_beside()
 
     def _holds(self, meta: SnapshotMeta) -> bool:
         """Whether this log has all of a snapshot already: then the server is told so, and nothing is taken."""
         node = self.node
         if meta.index > self.verified:
-            if node.log.term_at(meta.index) != meta.term:
+            if self.log.term_at(meta.index) != meta.term:
                 return False
             self.verified = meta.index
-            node.commit_to(meta.index, Durability.ALONE, node.reach)
+            node.commit_to(min(meta.index, self.holds_to), Durability.ALONE, node.reach)
+        if self.beside is not None:
+            node.send(self.server, Copied(self.term, self.verified))
         self.acknowledged = -1
         self.persisted()
         return True

@@ -40,6 +40,7 @@ class Meeting:
             verdict = compare(self._mine(), Claim(message.history, 1))
             if verdict.at.theirs_after:
                 self._tell(peer, verdict)
+            reign.salvaging.met(peer, message.history, verdict.at)
             # Who cannot serve lends in a ballot, or archives what is only its own.
             if not verdict.mine and message.member.serve:
                 self._give_way(peer, message.member.address, verdict.why)

@@ -22,6 +22,7 @@ from tanist.election.records import (
     Record,
     SnapshotRecord,
     Stored,
+    SwitchRecord,
     TruncateRecord,
 )
 from tanist.election.roster import MEMBERS_MAX, NOBODY, Member
@@ -73,9 +74,7 @@ class Node:
         self.now = 0
         self.out = Ready()
         self.log = Log()
-        if stored.snapshot is not None:
-            self.log.reset(stored.snapshot)
-        self.log.append(stored.entries)
+        self.log.resume(stored.snapshot, stored.first, stored.entries)
         self.snapshot = stored.snapshot
         self.number = stored.number
         self.voted_for = stored.voted_for
@@ -300,8 +299,7 @@ class Node:
         self._archive(last + 1, reason)
         self.log.truncate(last)
         self.persist(TruncateRecord(last))
-        self.durable = min(self.durable, last)
-        self._marks = deque((i, min(at, last), since) for i, at, since in self._marks)
+        self._not_durable_after(last)
         self.commit = min(self.commit, last)
         if self.applied > last:
             # Entries that were applied are gone: the application begins anew from the snapshot, or from nothing.
@@ -315,7 +313,7 @@ class Node:
         self.snapshot = None
         self.persist(SnapshotRecord(NO_SNAPSHOT, False))
         self.commit = self.applied = 0
-        self._nothing_durable()
+        self._not_durable_after(0)
         self.out.rebuild, self.out.install = True, None
 
     def take_snapshot_over(self, meta: SnapshotMeta, fork: int) -> None:
@@ -325,14 +323,33 @@ class Node:
         self.snapshot = meta
         self.persist(SnapshotRecord(meta, False))
         self.commit = self.applied = meta.index
-        self._nothing_durable()
+        self._not_durable_after(0)
         self.out.rebuild, self.out.install = True, meta
         self.emit(SnapshotInstalled(meta.index, meta.bytes))
 
-    def _nothing_durable(self) -> None:
-        """What is on disk is the old log yet; the new one is there when its record is, and no sooner."""
-        self.durable = 0
-        self._marks = deque((i, 0, since) for i, _, since in self._marks)
+    def change_over(self, log: Log, fork: int, base: int, snapshot: SnapshotMeta | None) -> None:
+        """Survivor mode: a copy, all of whose entries were persisted, takes the log's place (see `beside`).
+
+        It parts from the log after `fork` and has the first `base` of its entries; 0 when it begins after `snapshot`,
+        or with nothing.
+        """
+        if fork < self.log.first - 1 or self.log.keys_after(fork):
+            self._archive(fork + 1, "archived in the log that goes on")
+        self.log, self.snapshot = log, snapshot
+        self.persist(SwitchRecord())
+        self._not_durable_after(base)
+        held = snapshot.index if snapshot is not None else 0
+        self.commit = min(self.commit, base) if base else held
+        if self.applied > base or held > self.applied:
+            self.out.rebuild, self.out.install, self.out.common = True, snapshot, min(fork, self.applied)
+            self.applied = held
+        if not base and snapshot is not None:
+            self.emit(SnapshotInstalled(snapshot.index, snapshot.bytes))
+
+    def _not_durable_after(self, last: int) -> None:
+        """What is on disk after `last` is the old log yet; the new one is there when its record is, and no sooner."""
+        self.durable = min(self.durable, last)
+        self._marks = deque((i, min(at, last), since) for i, at, since in self._marks)
 
     def _archive(self, first: int, reason: str) -> None:
         """Survivor mode: keep what leaves the log from index `first` on; what is compacted, in its snapshot."""

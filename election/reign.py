@@ -4,6 +4,7 @@ Proposals become entries at once and go to disk and to every client at the same 
 follows from who has them on disk (`safety`), and is said with the next message. Heartbeats carry the list.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tanist.election import events
@@ -20,6 +21,7 @@ from tanist.election.meeting import Meeting
 from tanist.election.messages import (
     Confirm,
     Conflict,
+    Copied,
     Declined,
     Fetch,
     Follow,
@@ -32,6 +34,7 @@ from tanist.election.messages import (
     Propose,
     ReadIndex,
     Refuse,
+    Salvage,
     Seek,
     Serving,
     SnapshotFetch,
@@ -45,6 +48,7 @@ from tanist.election.ready import Remote, SnapshotRead
 from tanist.election.replication import Progress, Replication
 from tanist.election.roles import Cause, Role
 from tanist.election.safety import rules_of
+from tanist.election.salvage import Salvaging
 from tanist.election.settings import MS, UNCOMMITTED_ENTRIES_MAX
 
 if TYPE_CHECKING:
@@ -65,6 +69,7 @@ class Reign(Behaviour):
         self.commit_set = CommitSet(node.settings.sync_successors, node.times.sync)
         self.joining = Joining(self)
         self.meeting = Meeting(self)
+        self.salvaging = Salvaging(self)
         self.handover: HandingOver | None = None
         self.begun = node.now
         self.opens_at = 0
@@ -100,10 +105,12 @@ class Reign(Behaviour):
         first = node.log.last == 0
         node.without_since = None
         node.heir_named = None
-        self._write(Kind.REIGN, b"")
+        self.write([(Kind.REIGN, b"")])
         self.opens_at = node.log.last
         node.emit(events.ReignBegan(str(self.term), node.log.last, without / MS, first))
         self.joining.myself()
+        if self.rules.heals:
+            self.salvaging.close_open()
         self.publish()
         for peer in list(node.links):
             self.announce(peer)
@@ -114,15 +121,16 @@ class Reign(Behaviour):
         """Tell a peer that this one serves, and what it has."""
         self.node.send(peer, Serving(self.term, self.node.log.history(), 1 + len(self.in_touch())))
 
-    def _write(self, kind: Kind, body: bytes) -> None:
-        node = self.node
-        seed = node.rng.getrandbits(63)
-        node.append([Entry(self.term.number, self.term.holder, kind, self.core.log_time(), seed, body)])
+    def write(self, bodies: Sequence[tuple[Kind, bytes]]) -> None:
+        """Write entries of the server's own, one after another."""
+        node, (number, holder) = self.node, (self.term.number, self.term.holder)
+        time_ns, bits = self.core.log_time(), node.rng.getrandbits
+        node.append([Entry(number, holder, kind, time_ns, bits(63), body) for kind, body in bodies])
         self.replication.push_all()
 
     def write_roster(self, body: bytes) -> None:
         """Change the roster; it is in force when written."""
-        self._write(Kind.ROSTER, body)
+        self.write([(Kind.ROSTER, body)])
 
     # Proposals
 
@@ -221,7 +229,7 @@ class Reign(Behaviour):
         node.reach = reach
         self.measuring.sent(self.round, self.list.version)
         for peer, client in self.replication.clients.items():
-            client.was_at = client.match
+            client.was_at = client.reached
             node.send(peer, self.heartbeat(client.sequence, reach, members))
         self.publishing.committed_before = node.commit
 
@@ -243,6 +251,10 @@ class Reign(Behaviour):
                 self._confirmed(peer, message)
             case Follow():
                 self.meeting.follower(peer, message)
+            case Copied(term, index) if term == self.term:
+                self._copied(peer, index)
+            case Salvage():
+                self.salvaging.received(peer, message)
             case Conflict():
                 self.replication.conflict(peer, message)
             case Seek():
@@ -282,6 +294,13 @@ class Reign(Behaviour):
                 self._caught_up()
             self._advance()
         self.replication.push(peer, client)
+
+    def _copied(self, peer: str, index: int) -> None:
+        """A client has so much beside its own log: it counts for nothing, and more may go to it."""
+        client = self.replication.clients.get(peer)
+        if client is not None and index <= self.node.log.last:
+            client.copied_to(index)
+            self.replication.push(peer, client)
 
     def _caught_up(self) -> None:
         """A client that is in no list yet has confirmed, or holds the reign's begin: it may rank, and count."""
@@ -337,7 +356,7 @@ class Reign(Behaviour):
         self.announce(remote.id)
 
     def link_down(self, peer: str, evidence: Evidence, detail: str) -> None:
-        if self.replication.forget(peer) is None:
+        if not self._forget(peer):
             return
         node = self.node
         node.emit(events.PeerLost(peer, evidence, detail))
@@ -353,6 +372,11 @@ class Reign(Behaviour):
         self.node.stability.lost(peer, self.node.now)
         self.measuring.forget(peer)
 
+    def _forget(self, peer: str) -> bool:
+        """A client is gone, for now or for good. Returns whether it was one."""
+        self.salvaging.lost(peer)
+        return self.replication.forget(peer) is not None
+
     def dial_failed(self, address: str, evidence: Evidence, detail: str) -> None:
         if evidence is not Evidence.REFUSED:
             return
@@ -364,7 +388,7 @@ class Reign(Behaviour):
         """A peer is gone for certain."""
         if reason != "refused":
             self.node.emit(events.PeerLost(peer, Evidence.GOODBYE, reason))
-        known = self.replication.forget(peer) is not None
+        known = self._forget(peer)
         if self.commit_set.gone(peer) or known:
             self.node.emit(events.CommitSetChanged(sorted(self.commit_set.counting), f"{peer} is gone: {reason}"))
             self.publish()
@@ -447,6 +471,7 @@ class Reign(Behaviour):
         if now >= self.probe_at:
             self._probe()
         self.commit_set.settle(self.replication.clients, now)
+        self.salvaging.tick()
         self._advance()
         self.reads.go_on()
         self.ticked_at = now
@@ -457,11 +482,11 @@ class Reign(Behaviour):
         for peer, client in list(self.replication.clients.items()):
             silent = node.now - client.heard_at
             if silent > max(node.times.sync, 2 * node.times.timeout):
-                self.replication.forget(peer)
+                self._forget(peer)
                 self._lost(peer)
                 node.emit(events.PeerLost(peer, Evidence.SILENT, f"for {silent / MS:.0f} ms"))
                 node.close(peer, "silent")
-            elif client.match == client.was_at < node.log.last and silent < node.times.timeout:
+            elif client.reached == client.was_at < node.log.last and silent < node.times.timeout:
                 self.replication.nudge(peer, client)
 
     def deadline(self) -> int | None:
@@ -479,9 +504,7 @@ class Reign(Behaviour):
                 times.append(alone_at)
         if self.handover is not None:
             times.append(self.handover.until)
-        leaving = self.commit_set.deadline()
-        if leaving is not None:
-            times.append(leaving)
+        times += [t for t in (self.commit_set.deadline(), self.salvaging.deadline()) if t is not None]
         return min(times)
 
     def disk_failed(self) -> None:

@@ -16,6 +16,8 @@ class Progress:
     member: Member
     match: int = 0
     """The highest index it is known to hold on disk."""
+    copied: int = 0
+    """How far it has copied the log beside its own, which counts for nothing yet (survivor mode)."""
     next: int = 1
     """The next index to send."""
     probing: bool = True
@@ -39,6 +41,11 @@ class Progress:
     able: bool = True
     """Whether its disk can be counted on, as it says itself."""
 
+    @property
+    def reached(self) -> int:
+        """How far what was sent is known to have arrived."""
+        return max(self.match, self.copied)
+
     def stored(self, index: int) -> bool:
         """It holds everything up to `index` on disk. Returns whether that is news."""
         news = index > self.match
@@ -49,6 +56,14 @@ class Progress:
         self.probing = False
         self.next = max(self.next, self.match + 1)
         return news
+
+    def copied_to(self, index: int) -> None:
+        """It has a copy of everything up to `index` beside its own log."""
+        self.copied = max(self.copied, index)
+        self.waiting = self.probing = False
+        if index >= self.snapshot:
+            self.snapshot = 0
+        self.next = max(self.next, index + 1)
 
 
 class Replication:
@@ -88,7 +103,7 @@ class Replication:
             self._offer_snapshot(peer, progress)
             return
         while True:
-            room = IN_FLIGHT_ENTRIES_MAX - (progress.next - 1 - progress.match)
+            room = IN_FLIGHT_ENTRIES_MAX - (progress.next - 1 - progress.reached)
             previous = progress.next - 1
             entries = log.batch(progress.next, min(APPEND_ENTRIES_MAX, room), APPEND_BYTES_MAX) if room > 0 else []
             if not entries and not always and progress.commit_sent >= node.commit:
@@ -139,7 +154,7 @@ class Replication:
         # Always below what did not fit, so that two peers cannot send each other the same for ever.
         progress.next = max(1, min(at + 1, message.previous))
         # A client that gave up its log holds nothing of it any more.
-        progress.match = min(progress.match, at)
+        progress.match, progress.copied = min(progress.match, at), min(progress.copied, at)
         progress.probing, progress.waiting, progress.snapshot = True, False, 0
         self.push(peer, progress)
 

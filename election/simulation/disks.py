@@ -125,7 +125,8 @@ class Disks:
         if len(peer.snapshots) <= 2 * SNAPSHOTS_KEPT:
             return
         needed = {a.snapshot.digest for a in peer.archives if a.snapshot is not None}
-        for meta in (peer.stored.snapshot, peer.core.node.snapshot if peer.core is not None else None):
+        copied = peer.stored.beside.snapshot if peer.stored.beside is not None else None
+        for meta in (peer.stored.snapshot, copied, peer.core.node.snapshot if peer.core is not None else None):
             if meta is not None:
                 needed.add(meta.digest)
         newest = set(list(peer.snapshots)[-SNAPSHOTS_KEPT:])

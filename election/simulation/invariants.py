@@ -11,10 +11,11 @@ from tanist.election.entries import Entry, Kind
 from tanist.election.history import Term
 from tanist.election.messages import Append, Confirm, Heartbeat, Serving, Stored, Vote
 from tanist.election.ready import Ready
-from tanist.election.records import BallotRecord, EntriesRecord
+from tanist.election.records import BallotRecord, EntriesRecord, SwitchRecord
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
+from tanist.election.simulation.archive_checks import archive_problem, archived_commands, missing
 from tanist.election.simulation.world import VirtualPeer, World
 
 
@@ -105,11 +106,15 @@ class Invariants:
         core = peer.core
         assert core is not None
         for record in ready.persist:
-            if not isinstance(record, EntriesRecord):
+            log = core.node.log
+            if isinstance(record, EntriesRecord):
+                index, entries = record.first, record.entries
+            elif isinstance(record, SwitchRecord):
+                index, entries = log.first, tuple(log.entries)
+            else:
                 continue
-            log, index = core.node.log, record.first
             previous = log.term_at(index - 1)
-            for entry in record.entries:
+            for entry in entries:
                 if log.term_at(index) == entry.term and previous is not None:
                     known = self.entries.setdefault((index, entry.term), (entry, previous))
                     if known != (entry, previous):
@@ -200,16 +205,27 @@ class Invariants:
                 raise Broken(f"{name} applied other commands: {difference(commands, first)}")
         if len(set(first)) != len(first):
             raise Broken(f"applied twice: {[c for c in set(first) if first.count(c) > 1]}")
-        kept = set(first)
-        if not self.quorum:
-            for peer in self.world.peers.values():
-                for archive in peer.archives:
-                    kept |= {e.body for e in archive.entries}
-                    if archive.snapshot is not None:
-                        kept |= {e.body for _, e in peer.snapshots[archive.snapshot.digest][1]}
+        for peer in self.world.running():
+            problem = archive_problem(peer.applied, self.entries)
+            if problem:
+                raise Broken(f"{peer.name}: {problem}")
+            self._nothing_gone(peer)
+
+    def _nothing_gone(self, peer: VirtualPeer) -> None:
+        """What was acknowledged is in this peer's log, applied or archived, but for what was reported as missing."""
+        kept = {*peer.commands(), *archived_commands(peer.applied)}
         lost = [body for body in self.acknowledged if body not in kept]
-        if lost:
-            raise Broken(f"acknowledged and gone: {[(b, self.acknowledged[b]) for b in lost]}")
+        if not lost:
+            return
+        copies = [
+            (other, archive.snapshot)
+            for other in self.world.peers.values()
+            for archive in other.archives
+            if archive.snapshot is not None
+        ]
+        in_copies = {e.body for other, meta in copies for _, e in other.snapshots[meta.digest].applied}
+        if len(lost) > missing(peer.applied) or not in_copies.issuperset(lost):
+            raise Broken(f"acknowledged and gone from {peer.name}: {[(b, self.acknowledged[b]) for b in lost]}")
 
 
 def difference(a: list[Any], b: list[Any]) -> str:
