@@ -4,21 +4,31 @@ from pathlib import Path
 
 import pytest
 
+from tanist.election.events import Event, PeerLost, ReignBegan, ServerFollowed
 from tanist.peer.electionlog.line import LINE_BYTES_MAX, LogLine, as_json, make_line
 from tanist.peer.electionlog.peer_events import LoopStalled
 from tanist.peer.electionlog.reader import Problem, read
 
 
-def line_of(seq: int, wall_ms: int, peer: str = "a1", incarnation: str = "1-1") -> LogLine:
+def line_of(
+    seq: int,
+    wall_ms: int,
+    peer: str = "a1",
+    incarnation: str = "1-1",
+    *,
+    mono_ms: float | None = None,
+    event: Event | None = None,
+) -> LogLine:
+    """A line; its steady clock shows the same as its wall clock, unless told otherwise."""
     return make_line(
-        LoopStalled(float(seq)),
+        event or LoopStalled(float(seq)),
         cluster="home",
         peer=peer,
         name=f"name-{peer}",
         incarnation=incarnation,
         seq=seq,
         wall_ms=wall_ms,
-        mono_ms=float(seq),
+        mono_ms=float(wall_ms) if mono_ms is None else mono_ms,
     )
 
 
@@ -33,7 +43,7 @@ def read_all(*paths: Path) -> tuple[list[LogLine], list[Problem]]:
     return list(read(paths, problems.append)), problems
 
 
-def test_peers_are_merged_by_wall_clock(tmp_path: Path) -> None:
+def test_peers_are_merged_by_their_clocks(tmp_path: Path) -> None:
     a = write(tmp_path / "a.jsonl", line_of(1, 10), line_of(2, 30))
     b = write(tmp_path / "b.jsonl", line_of(1, 20, "b2"), line_of(2, 40, "b2"))
     lines, problems = read_all(a, b)
@@ -41,12 +51,58 @@ def test_peers_are_merged_by_wall_clock(tmp_path: Path) -> None:
     assert not problems
 
 
-def test_a_clock_that_jumps_leaves_the_peers_own_order(tmp_path: Path) -> None:
-    a = write(tmp_path / "a.jsonl", line_of(1, 1000), line_of(2, 10), line_of(3, 3_600_000), line_of(4, 20))
-    b = write(tmp_path / "b.jsonl", *(line_of(seq, seq * 15, "b2") for seq in range(1, 6)))
-    lines, _ = read_all(a, b)
-    assert [line.seq for line in lines if line.peer == "a1"] == [1, 2, 3, 4]
-    assert [line.seq for line in lines if line.peer == "b2"] == [1, 2, 3, 4, 5]
+def test_a_wall_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
+    walls = [1000, 10, 3_600_000, 20]
+    a = write(tmp_path / "a.jsonl", *(line_of(i + 1, wall, mono_ms=20.0 * i) for i, wall in enumerate(walls)))
+    b = write(tmp_path / "b.jsonl", *(line_of(i + 1, 1010 + 20 * i, "b2", mono_ms=20.0 * i) for i in range(4)))
+    lines, problems = read_all(a, b)
+    assert [(line.peer, line.seq) for line in lines] == [(p, n) for n in range(1, 5) for p in ("a1", "b2")]
+    assert not problems
+
+
+@pytest.mark.parametrize("behind_ms", [0, 5, 3_600_000])
+def test_nobody_follows_a_reign_before_it_began_whatever_the_clocks_show(tmp_path: Path, behind_ms: int) -> None:
+    hour = 3_600_000
+    began = line_of(1, 2 * hour, event=ReignBegan("1@a1", 1, 0.0, True))
+    lost = line_of(2, 2 * hour + 40, event=PeerLost("b2", "closed", ""))
+    followed = line_of(1, 2 * hour + 3 - behind_ms, "b2", event=ServerFollowed("a1", "a:1", "1@a1", 2.0))
+    later = line_of(2, 2 * hour + 20 - behind_ms, "b2")
+    a = write(tmp_path / "a.jsonl", began, lost)
+    b = write(tmp_path / "b.jsonl", followed, later)
+    lines, problems = read_all(b, a)
+    assert [(line.peer, line.seq) for line in lines] == [("a1", 1), ("b2", 1), ("b2", 2), ("a1", 2)]
+    assert not problems
+
+
+def test_a_chain_of_wrong_clocks_is_put_right(tmp_path: Path) -> None:
+    # Each server's clock is an hour behind the one's before it; each follows the one before it, and then serves.
+    logs = []
+    names = ["a1", "b2", "c3", "d4", "e5"]
+    for i, name in enumerate(names):
+        at = 10 * 3_600_000 - i * 3_600_000
+        begun = line_of(2, at + 10, name, event=ReignBegan(f"{i + 1}@{name}", 1, 0.0, i == 0))
+        lines = [begun]
+        if i:
+            before = names[i - 1]
+            lines.insert(0, line_of(1, at, name, event=ServerFollowed(before, "x:1", f"{i}@{before}", 0.0)))
+        logs.append(write(tmp_path / f"{name}.jsonl", *lines))
+    lines, _ = read_all(*reversed(logs))
+    assert [line.peer for line in lines] == ["a1", *(n for n in names[1:] for _ in range(2))]
+
+
+def test_logs_that_contradict_one_another_are_read_and_reported(tmp_path: Path) -> None:
+    def both(mine: str, other: str, name: str) -> list[LogLine]:
+        # Each claims to have followed the other before it began to serve itself.
+        return [
+            line_of(1, 10, name, event=ServerFollowed(other, "x:1", f"1@{other}", 0.0)),
+            line_of(2, 20, name, event=ReignBegan(f"1@{mine}", 1, 0.0, False)),
+        ]
+
+    a = write(tmp_path / "a.jsonl", *both("a1", "b2", "a1"))
+    b = write(tmp_path / "b.jsonl", *both("b2", "a1", "b2"))
+    lines, problems = read_all(a, b)
+    assert len(lines) == 4
+    assert ["contradict" in problem.text for problem in problems] == [True]
 
 
 def test_turned_over_files_come_first_and_once(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ The event's own fields stand under `fields`, since some are called like those ev
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -31,8 +31,7 @@ class BadLine(Exception):
     """A line that is none of the election log's; the message says what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """One line. `wall` is RFC 3339 UTC with milliseconds, `wall_ms` the same since 1970, `mono_ms` a steady clock's.
 
     `incarnation` is "counter-random" of the start that wrote it, `seq` the line's number since that start.
@@ -102,7 +101,13 @@ _decoder = msgspec.json.Decoder(_Json)
 def wall_text(wall_ms: int) -> str:
     """Milliseconds since 1970 as RFC 3339 in UTC."""
     seconds, ms = divmod(wall_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+    return f"{_second_text(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second_text(seconds: int) -> str:
+    """A second since 1970; many lines share one."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def serialize(line: Mapping[str, Any]) -> str:

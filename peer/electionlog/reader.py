@@ -6,9 +6,15 @@ What cannot be read is reported with file and line and skipped: a log is read mo
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
+from tanist.peer.electionlog.catalogue import CATALOGUE
+from tanist.peer.electionlog.causes import TELLING, causes, effects
+from tanist.peer.electionlog.clocks import Clocks
 from tanist.peer.electionlog.files import FILE_NAME, FILES_MAX, older_path
 from tanist.peer.electionlog.line import LINE_BYTES_MAX, BadLine, LogLine, parse
 
@@ -30,14 +36,74 @@ Report = Callable[[Problem], None]
 
 
 def read(paths: Iterable[Path], report: Report) -> Iterator[LogLine]:
-    """The lines of all files in the order of the wall clock, each peer's own in the order it wrote them.
+    """The lines of all files in the order in which things happened, each peer's own in the order it wrote them.
 
-    A path is a file (with what it was turned over into), or a directory that has an election log in it, or
-    directories with one. Lines stream: no more than one of each peer is held.
+    Between peers: what certainly came first does, and else their clocks say, put right as far as causes tell
+    (clocks.py). A path is a file (with what it was turned over into), or a directory that has an election log in it,
+    or directories with one. The files are read twice; lines stream, and no more than one of each peer is held.
     """
-    streams = [_one_peer(files, report) for files in sources(paths, report)]
+    logs = sources(paths, report)
+    if len(logs) == 1:
+        return _one_peer(logs[0], report)
+    clocks = survey(logs)
+    if clocks.in_a_circle:
+        report(Problem(logs[0][0], 0, "these logs contradict one another about what came first: of one cluster?"))
+    streams = [_on_one_clock(_one_peer(files, report), clocks) for files in logs]
     # Merging takes the least of the heads, so a peer's own order stays whatever its clock did.
-    return heapq.merge(*streams, key=lambda line: line.wall_ms)
+    return (line for _, line in heapq.merge(*streams, key=lambda timed: timed[0]))
+
+
+def _on_one_clock(lines: Iterator[LogLine], clocks: Clocks) -> Iterator[tuple[float, LogLine]]:
+    latest = float("-inf")
+    for line in lines:
+        # Never back: what follows a line in its file happened after it.
+        latest = max(latest, clocks.moment(line.peer, line.incarnation, line.mono_ms, line.wall_ms))
+        yield latest, line
+
+
+class _Clocked(msgspec.Struct):
+    """As much of a line as ordering needs."""
+
+    event: str
+    wall: datetime
+    mono_ms: float
+    peer: str
+    incarnation: str
+    fields: msgspec.Raw
+
+
+_decode_clocked = msgspec.json.Decoder(_Clocked).decode
+
+
+def survey(logs: Iterable[Sequence[Path]]) -> Clocks:
+    """What the clocks of all lines show, settled; lines that cannot be read are left to the reading proper."""
+    clocks = Clocks()
+    for files in logs:
+        for path in files:
+            try:
+                with path.open("rb") as file:
+                    for _, raw in _raw_lines(file):
+                        _survey_line(raw, clocks)
+            except OSError:
+                continue
+    clocks.settle()
+    return clocks
+
+
+def _survey_line(raw: bytes, clocks: Clocks) -> None:
+    try:
+        line = _decode_clocked(raw)
+        # A wall clock without a zone is no line's; the reading proper says so.
+        wall_ms = line.wall.timestamp() * 1000
+        span = clocks.line(line.peer, line.incarnation, line.mono_ms, wall_ms)
+        if line.event in TELLING:
+            event = msgspec.json.decode(line.fields, type=CATALOGUE[line.event])
+            for token in causes(line.peer, event):
+                clocks.cause(token, span, line.mono_ms)
+            for token in effects(line.peer, event):
+                clocks.effect(token, span, line.mono_ms)
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, ValueError):
+        return
 
 
 def sources(paths: Iterable[Path], report: Report) -> list[list[Path]]:

@@ -10,6 +10,8 @@ from tanist.peer.electionlog.terminal import printable
 
 NAMES_MAX = 1024
 """Ids whose names are remembered; far more than a roster holds, and a flood of strangers ends there."""
+TEXTS_MAX = 4096
+"""Texts remembered as they are told; each is at most as long as a line."""
 ID_IN_PROSE_CHARS_MIN = 6
 """An id of fewer characters could be a word of the sentence, so it is only replaced where it stands alone."""
 
@@ -22,6 +24,8 @@ class Names:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
+        self._told: dict[str, str] = {}
+        """Texts that were looked through before: logs say the same words again and again."""
 
     def learn(self, line: LogLine) -> None:
         """Remember who wrote the line, and whom it introduces."""
@@ -31,8 +35,9 @@ class Names:
 
     def add(self, peer: str, name: str) -> None:
         """Remember one name; an empty one, or one too many, is not."""
-        if name and (peer in self._names or len(self._names) < NAMES_MAX):
+        if name and self._names.get(peer) != name and (peer in self._names or len(self._names) < NAMES_MAX):
             self._names[peer] = name
+            self._told.clear()
 
     def of(self, peer: str) -> str:
         """The name of a peer for people, or its id where no name is known."""
@@ -40,6 +45,15 @@ class Names:
 
     def in_text(self, text: str) -> str:
         """A value for people: an id, a term, or prose, with the names of the ids in it."""
+        told = self._told.get(text)
+        if told is None:
+            told = self._in_text(text)
+            if len(self._told) >= TEXTS_MAX:
+                self._told.clear()
+            self._told[text] = told
+        return told
+
+    def _in_text(self, text: str) -> str:
         if text in self._names:
             return self.of(text)
         if term := _TERM.fullmatch(text):
@@ -78,11 +92,11 @@ def told(event: Event, fields: Mapping[str, Any], names: Names) -> str:
 
 
 def _shown(value: Any, names: Names) -> Any:
+    if isinstance(value, str):
+        return names.in_text(value)
     match value:
         case bool():
             return "yes" if value else "no"
-        case str():
-            return names.in_text(value)
         case list() | tuple():
             return ", ".join(names.in_item(str(item)) for item in value) or "nobody"
         case dict():

@@ -13,8 +13,8 @@ from tanist.peer.electionlog.filters import Filter, known_events, since_ms
 from tanist.peer.electionlog.line import LogLine, as_json
 from tanist.peer.electionlog.reader import Problem, read
 from tanist.peer.electionlog.reigns import Reign, ReignBook
-from tanist.peer.electionlog.sentences import Names, sentence
-from tanist.peer.electionlog.summary import clock, table
+from tanist.peer.electionlog.sentences import NAMES_MAX, Names, sentence
+from tanist.peer.electionlog.summary import table
 from tanist.peer.electionlog.terminal import (
     BOLD,
     DIM,
@@ -112,6 +112,9 @@ class _Teller:
         self._colours: dict[str, str] = {}
         self._book = ReignBook() if with_table else None
         self._day = ""
+        self._second = (-1, "", "")
+        self._padded: dict[str, str] = {}
+        """Names as they stand in their column, of those who wrote lines."""
 
     def take(self, line: LogLine, asked: bool) -> None:
         self._names.learn(line)
@@ -130,16 +133,27 @@ class _Teller:
                 self._write(row)
 
     def _tell(self, line: LogLine) -> None:
-        moment = datetime.fromtimestamp(line.wall_ms // 1000, self._zone).astimezone(self._zone)
-        zone = moment.isoformat()[-6:].replace("+00:00", "")
-        if (day := f"{moment:%A %Y-%m-%d}, UTC{zone}") != self._day:
+        day, second = self._moment(line.wall_ms // 1000)
+        if day != self._day:
             self._day = day
             self._write(painted(day, BOLD) if self._colour else day)
-        when, name, text = clock(line.wall_ms, self._zone), padded(printable(line.name), NAME_COLUMNS), self._text(line)
+        if (name := self._padded.get(line.name)) is None:
+            if len(self._padded) >= NAMES_MAX:
+                self._padded.clear()
+            name = self._padded[line.name] = padded(printable(line.name), NAME_COLUMNS)
+        when, text = f"{second}.{line.wall_ms % 1000:03d}", self._text(line)
         if self._colour:
             when, name = painted(when, DIM), painted(name, self._colour_of(line.peer))
             text = painted(text, LEVEL_COLOURS.get(line.level, ""))
         self._write(f"{when}  {name}  {text}")
+
+    def _moment(self, seconds: int) -> tuple[str, str]:
+        """The day and the time of day of a second; many lines share one."""
+        if seconds != self._second[0]:
+            moment = datetime.fromtimestamp(seconds, self._zone).astimezone(self._zone)
+            zone = moment.isoformat()[-6:].replace("+00:00", "")
+            self._second = (seconds, f"{moment:%A %Y-%m-%d}, UTC{zone}", f"{moment:%H:%M:%S}")
+        return self._second[1:]
 
     def _text(self, line: LogLine) -> str:
         text = sentence(line, self._names)
