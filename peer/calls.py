@@ -14,8 +14,9 @@ import msgspec
 
 from tanist.election.entries import Command, Kind, Proposal, SessionClosed, SessionOpened
 from tanist.election.history import NO_TERM, Term
+from tanist.election.opensession import FIRST_SEQUENCE
 from tanist.election.ready import Apply
-from tanist.election.sessions import FIRST_SEQUENCE, OUT_OF_ORDER, UNKNOWN_SESSION
+from tanist.election.sessions import OUT_OF_ORDER, UNKNOWN_SESSION
 from tanist.peer.application.machine import Outcome
 from tanist.peer.application.replies import decode_reply
 from tanist.peer.errors import CallError, NoServer, Overloaded, UnknownOutcome

@@ -42,6 +42,13 @@ class KeyReused(CallError):
     status = 409
 
 
+class WriteSuperseded(CallError):
+    """A split healed, and the side that gave way had done it: it is in the archive, and not done here."""
+
+    code = "superseded"
+    status = 409
+
+
 class TooLarge(CallError):
     """More than one command may carry. Certainly not done."""
 
@@ -89,6 +96,7 @@ BY_CODE: dict[str, type[CallError]] = {
         BadRequest,
         NotFound,
         KeyReused,
+        WriteSuperseded,
         TooLarge,
         NoServer,
         NoMajority,

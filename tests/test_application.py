@@ -11,7 +11,18 @@ import msgspec
 import pytest
 
 from tanist.election.entries import BODY_BYTES_MAX
-from tanist.peer.application import Application, Context, DefinitionError, Event, Refused, command, query
+from tanist.election.history import NO_TERM
+from tanist.peer.application import (
+    Application,
+    Choice,
+    Context,
+    DefinitionError,
+    Event,
+    Refused,
+    Superseded,
+    command,
+    query,
+)
 from tanist.peer.application.events import EventDefinitionError, event_fields, event_line
 from tanist.peer.application.loading import BUILT_IN, LoadError, load_application
 from tanist.peer.application.replies import (
@@ -20,10 +31,14 @@ from tanist.peer.application.replies import (
     encode_error,
     encode_refusal,
     encode_result,
+    error_code,
 )
 from tanist.peer.application.specification import describe, find, validate
 from tanist.peer.application.state import StateError
+from tanist.peer.application.timers import TimerTable
 from tanist.peer.errors import ApplicationFailed, BadRequest, NotFound, Overloaded, TooLarge
+
+BY_NOBODY = Context(type("Nothing", (Application,), {})(), "nothing", TimerTable())
 
 
 class Tally(msgspec.Struct):
@@ -134,6 +149,14 @@ BAD = {
     "async": ("@command\nasync def x(self, ctx: Context) -> None: ...", r"x\(\) is `async def`"),
     "an async hook": ("async def opened(self, ctx: Context) -> None: ...", r"opened\(\) is `async def`"),
     "a hook of another shape": ("def closed(self) -> None: ...", r"write `def closed\(self, ctx: Context\) -> None`"),
+    "a fate function of another shape": (
+        "def healed(self, ctx: Context) -> str: ...",
+        r"write `def healed\(self, ctx: Context, lost: Superseded\) -> Choice`",
+    ),
+    "a fate that is state": (
+        "healed: str = 'replay'",
+        r"Bad\.healed is reserved for `def healed\(self, ctx: Context, lost",
+    ),
     "a decorated hook": ("@command\ndef opened(self, ctx: Context) -> None: ...", r"'opened' is reserved"),
     "a generator": ("@query\ndef x(self, ctx: Context) -> list[int]:\n    yield 1", r"is a generator: return a list"),
     "stars": ("@command\ndef x(self, ctx: Context, *n: int) -> None: ...", r"'n': write plain parameters"),
@@ -176,6 +199,40 @@ def test_definition_errors_say_where_and_what_to_write(case: str, future: str) -
     with pytest.raises(DefinitionError, match=message) as caught:
         exec(compile(source, "bad.py", "exec"), {"__name__": "tests_bad"})
     assert str(caught.value).startswith("bad.py:")
+
+
+def test_what_becomes_of_superseded_commands_is_said_by_the_class() -> None:
+    class Plain(Application):
+        pass
+
+    class Archives(Application, on_heal="archive"):
+        pass
+
+    class Heir(Archives):
+        pass
+
+    class Decides(Heir):
+        def healed(self, ctx: Context, lost: Superseded) -> Choice:
+            return "done"
+
+    assert [describe(c).on_heal for c in (Plain, Archives, Heir, Decides)] == ["replay", "archive", "archive", "own"]
+    lost = Superseded("x", {}, True, 0, 1, NO_TERM)
+    unsure = msgspec.structs.replace(lost, acknowledged=False)
+    assert (Plain().healed(BY_NOBODY, lost), Plain().healed(BY_NOBODY, unsure)) == ("replay", "archive")
+    assert Archives().healed(BY_NOBODY, lost) == "archive"
+
+
+def test_a_wrong_fate_says_what_to_write() -> None:
+    with pytest.raises(DefinitionError, match=r'on_heal=\'later\': say "replay" or "archive", or write `def healed'):
+
+        class Wrong(Application, on_heal="later"):
+            pass
+
+    with pytest.raises(DefinitionError, match=r"has on_heal='replay' and a method healed\(\) of its own"):
+
+        class Both(Application, on_heal="replay"):
+            def healed(self, ctx: Context, lost: Superseded) -> Choice:
+                return "done"
 
 
 def test_helpers_properties_and_constants_are_left_alone() -> None:
@@ -435,6 +492,8 @@ def test_a_reply_has_a_limit_and_garbage_is_no_reply() -> None:
         encode_result("x" * REPLY_BYTES_MAX)
     with pytest.raises(ValueError, match="not a reply"):
         decode_reply(b"\x93\x07")
+    with pytest.raises(ValueError, match="not a reply"):
+        error_code(b"\x93\x07")
 
 
 # Loading

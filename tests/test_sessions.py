@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tanist.election import idempotency, opensession
 from tanist.election import sessions as module
 from tanist.election.entries import Command, SessionOpened
-from tanist.election.sessions import ENDED_LIFE_NS, KEY_LIFE_NS, OpenSession, SessionsState, SessionTable
+from tanist.election.idempotency import KEY_LIFE_NS
+from tanist.election.opensession import OpenSession
+from tanist.election.sessions import ENDED_LIFE_NS, SessionsState, SessionTable
 
 
 def error(code: str, text: str) -> bytes:
@@ -114,7 +117,7 @@ def test_sequences_before_the_first_are_never_executed(table: SessionTable, exec
 def test_a_session_that_never_raises_its_floor_is_stopped_not_forgotten(
     table: SessionTable, execute: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WINDOW_MAX", 3)
+    monkeypatch.setattr(opensession, "WINDOW_MAX", 3)
     for n in (1, 2, 3):
         table.once(command(n), 0, execute)
     assert table.once(command(4), 0, execute) == b"!overloaded"
@@ -125,7 +128,7 @@ def test_a_session_that_never_raises_its_floor_is_stopped_not_forgotten(
 def test_kept_replies_are_bounded_in_bytes_and_freed_by_the_floor(
     table: SessionTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WINDOW_BYTES_MAX", 100)
+    monkeypatch.setattr(opensession, "WINDOW_BYTES_MAX", 100)
     for n in (1, 2):
         table.once(command(n), 0, lambda *_: b"x" * 60)
     assert table.once(command(3), 0, lambda *_: b"x") == b"!overloaded"
@@ -154,10 +157,10 @@ def test_ended_sessions_are_forgotten_by_log_time(table: SessionTable) -> None:
     table.close("s", 5)
     table.open(SessionOpened("t", "p"))
     table.close("t", 5 + ENDED_LIFE_NS)
-    assert [name for name, _ in table.state().ended] == ["s", "t"]
+    assert [ended.session for ended in table.state().ended] == ["s", "t"]
     table.open(SessionOpened("u", "p"))
     table.close("u", 6 + ENDED_LIFE_NS)
-    assert [name for name, _ in table.state().ended] == ["t", "u"]
+    assert [ended.session for ended in table.state().ended] == ["t", "u"]
 
 
 def test_too_many_sessions_are_not_opened(table: SessionTable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +168,73 @@ def test_too_many_sessions_are_not_opened(table: SessionTable, monkeypatch: pyte
     assert table.open(SessionOpened("t", "p")) is not None
     assert table.open(SessionOpened("u", "p")) is None
     assert len(table) == 2
+
+
+# Gaps, and other histories
+
+
+def test_sequences_that_were_jumped_over_have_no_place_until_they_are_filled(
+    table: SessionTable, execute: Counting
+) -> None:
+    table.once(command(1), 0, execute)
+    table.once(command(6, floor=6), 0, execute, 30)
+    session = opened(table)
+    assert [n for n in range(8) if not session.has(n)] == [2, 3, 4, 5, 7]
+    session.fill(3)
+    assert [n for n in range(8) if not session.has(n)] == [2, 4, 5, 7]
+    # A history that parts behind 29 may have gone on with 2, one that parts behind 30 may not.
+    assert (session.expected_after(29), session.expected_after(30)) == (2, 7)
+
+
+def test_gaps_are_bounded_and_the_oldest_count_as_applied(monkeypatch: pytest.MonkeyPatch, table: SessionTable) -> None:
+    monkeypatch.setattr(opensession, "SKIPS_MAX", 2)
+    for n in (3, 5, 7):
+        table.once(command(n, floor=n), 0, lambda *_: b"")
+    assert [n for n in range(8) if not opened(table).has(n)] == [4, 6]
+    table.once(command(12, floor=12), 0, lambda *_: b"")
+    opened(table).fill(9)
+    assert len(opened(table).skipped) == 2
+
+
+def test_entering_gives_a_command_its_place_once(table: SessionTable, execute: Counting) -> None:
+    table.once(command(1), 0, execute)
+    assert table.enter(command(1), 0, execute) is None
+    assert table.enter(command(1, session="nobody"), 0, execute) is None
+    assert table.enter(command(4, floor=2), 0, execute) == b"2"
+    assert table.enter(command(4), 0, execute) is None
+    assert table.enter(command(3), 0, execute) == b"3"
+    assert table.once(command(4), 0, execute) == b"2"
+    # What was given its place below what is awaited is forgotten for its client, and done no more.
+    assert table.once(command(3), 0, execute) == b"!forgotten"
+    assert table.once(command(2), 0, execute) == b"!forgotten"
+    assert table.once(command(5), 0, execute) == b"4"
+    assert opened(table).expected_after(0) == 6
+
+
+def test_what_another_history_may_have_gone_on_with() -> None:
+    table = SessionTable(error)
+    table.open(SessionOpened("s", "p"), 5)
+    assert (table.expected_after("s", 4), table.expected_after("s", 5), table.expected_after("t", 5)) == (None, 1, None)
+    table.close("s", 0, 8)
+    assert (table.expected_after("s", 7), table.expected_after("s", 8)) == (1, None)
+    assert (table.ended_by("s", 7), table.ended_by("s", 8), table.ended_by("t", 8)) == (False, True, False)
+    reopened = table.reopen("s")
+    assert reopened is not None and table.get("s") is reopened
+    assert table.reopen("s") is None
+    assert table.adopt(SessionOpened("s", "p")) is None
+    assert table.expected_after("s", 1) == 1
+
+
+def test_the_ended_sessions_of_members_are_kept_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ENDED_MAX", 2)
+    table = SessionTable(error)
+    table.roster(frozenset({"p"}))
+    for name in "stu":
+        table.open(SessionOpened(name, "p" if name != "u" else "elsewhere"))
+    for name in "stu":
+        table.close(name, 0)
+    assert [(ended.session, ended.held) for ended in table.state().ended] == [("t", True), ("u", False)]
+    assert copy_of(table).state() == table.state()
 
 
 # Idempotency keys
@@ -197,7 +267,7 @@ def test_a_key_lives_its_log_time_and_no_longer(table: SessionTable, execute: Co
 def test_a_full_key_table_says_so_and_recovers(
     table: SessionTable, execute: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEYS_MAX", 2)
+    monkeypatch.setattr(idempotency, "KEYS_MAX", 2)
     for n in (1, 2):
         table.once(command(n, key=f"k{n}"), 0, execute)
     assert table.once(command(3, key="k3"), 0, execute) == b"!overloaded"
@@ -206,7 +276,7 @@ def test_a_full_key_table_says_so_and_recovers(
 
 
 def test_key_bytes_are_bounded(table: SessionTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEYS_BYTES_MAX", 50)
+    monkeypatch.setattr(idempotency, "KEYS_BYTES_MAX", 50)
     table.once(command(1, key="k" * 60), 0, lambda *_: b"x")
     assert table.once(command(2, key="k2"), 0, lambda *_: b"x") == b"!overloaded"
     assert table.once(command(3, key="k2"), 1 + KEY_LIFE_NS, lambda *_: b"y") == b"y"

@@ -3,11 +3,13 @@
 from tanist.peer.application.api import (
     NOBODY,
     Application,
+    Choice,
     Context,
     DefinitionError,
     Event,
     Refused,
     Session,
+    Superseded,
     command,
     query,
 )
@@ -15,11 +17,13 @@ from tanist.peer.application.api import (
 __all__ = [
     "NOBODY",
     "Application",
+    "Choice",
     "Context",
     "DefinitionError",
     "Event",
     "Refused",
     "Session",
+    "Superseded",
     "command",
     "query",
 ]

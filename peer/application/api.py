@@ -22,16 +22,19 @@ from tanist.peer.application.context import NOBODY, Context, Session
 from tanist.peer.application.definition import MARK, DefinitionError, Mark, Place, define
 from tanist.peer.application.events import Event
 from tanist.peer.application.specification import Specification
+from tanist.peer.application.superseded import Choice, Superseded
 from tanist.peer.errors import Refused
 
 __all__ = [
     "NOBODY",
     "Application",
+    "Choice",
     "Context",
     "DefinitionError",
     "Event",
     "Refused",
     "Session",
+    "Superseded",
     "command",
     "query",
 ]
@@ -67,12 +70,12 @@ class Application:
 
     __specification__: ClassVar[Specification]
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, *, on_heal: str | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
         frame = sys._getframe(1)
         # A class within a function may use that function's names in its annotations.
         place = Place(frame.f_code.co_filename, frame.f_lineno, frame.f_locals)
-        cls.__specification__ = define(cls, Application, place)
+        cls.__specification__ = define(cls, Application, place, on_heal)
 
     def __init__(self) -> None:
         if type(self) is Application:
@@ -92,3 +95,14 @@ class Application:
 
     def closed(self, ctx: Context) -> None:
         """A session ended: its program left, or its peer is gone. May do what a command may."""
+
+    def healed(self, ctx: Context, lost: Superseded) -> Choice:
+        """A split healed, and the side that gave way had applied this command: what becomes of it here?
+
+        Called once for each, in their old order, with `ctx.session` as it was, open again if it had ended here. May
+        do what a command may, and returns "replay" (the command runs now), "archive" (it is in the archive alone, and
+        its client is told) or "done" (this did all there was to do). Without this method, what is acknowledged has
+        the fate that the class names, `class Poll(Application, on_heal="archive")`, by default "replay"; of the
+        rest nobody knows whether it was, and it is archived.
+        """
+        return "replay" if lost.acknowledged and self.__specification__.on_heal != "archive" else "archive"

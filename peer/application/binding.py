@@ -10,10 +10,12 @@ import msgspec
 from tanist.peer.application.api import Application
 from tanist.peer.application.context import Context
 from tanist.peer.application.specification import Operation, check_text, describe
+from tanist.peer.application.superseded import Choice, Superseded
 from tanist.peer.application.timers import TimerTable
 
 Run = Callable[[Context, Any], Any]
 Hook = Callable[[Context], None]
+Healed = Callable[[Context, Superseded], Choice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class BoundApplication:
-    """One application with its context, its operations by name, and its hooks if it has its own."""
+    """One application with its context, its operations by name, and its hooks if it has its own.
+
+    `on_heal` is what it says of superseded commands, `healed` its own function for them, if it has one.
+    """
 
     name: str
     application: Application
@@ -37,6 +42,8 @@ class BoundApplication:
     operations: Mapping[str, Bound]
     opened: Hook | None
     closed: Hook | None
+    on_heal: str
+    healed: Healed | None
 
 
 def bind(name: str, application: Application, timers: TimerTable) -> BoundApplication:
@@ -60,6 +67,8 @@ def bind(name: str, application: Application, timers: TimerTable) -> BoundApplic
         operations,
         application.opened if own.opened is not Application.opened else None,
         application.closed if own.closed is not Application.closed else None,
+        describe(application).on_heal,
+        application.healed if own.healed is not Application.healed else None,
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from tanist.election.entries import Entry
 from tanist.election.history import Term
-from tanist.election.sessions import OpenSession
+from tanist.election.opensession import OpenSession
 from tanist.peer.application.events import Event, event_fields, event_line, event_name
 from tanist.peer.application.specification import Operation, Specified, describe, find, validate
 from tanist.peer.application.timers import TIMERS_MAX, Timer, TimerTable

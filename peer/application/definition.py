@@ -18,10 +18,13 @@ from tanist.peer.application import hints
 from tanist.peer.application.context import Context
 from tanist.peer.application.specification import Operation, Parameter, Specification
 from tanist.peer.application.state import StateCodec, StateField, factory_for, factory_of
+from tanist.peer.application.superseded import ON_HEAL
 
 MARK = "__tanist_operation__"
 """The attribute by which decorators mark a method."""
-HOOKS = ("opened", "closed")
+HEALED = "healed"
+"""The method that decides about superseded commands."""
+HOOKS = ("opened", "closed", HEALED)
 """Methods that mean something to the machine: no state, command or query may be called so."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -56,8 +59,11 @@ class Place:
         return Place(function.__code__.co_filename, function.__code__.co_firstlineno, self.names)
 
 
-def define(cls: type, base: type, place: Place) -> Specification:
-    """Read a class that derives from `base`. Raises DefinitionError."""
+def define(cls: type, base: type, place: Place, on_heal: str | None = None) -> Specification:
+    """Read a class that derives from `base`; `on_heal` is what it says of superseded commands, None if nothing.
+
+    Raises DefinitionError.
+    """
     name = cls.__name__.lower()
     if not _NAME.fullmatch(name):
         raise place.error(f"class {cls.__name__}: an application's name has letters, digits and _ only, in ASCII")
@@ -68,10 +74,34 @@ def define(cls: type, base: type, place: Place) -> Specification:
             raise place.at(function).error(f"{cls.__name__} has two operations called {operation.name!r}")
         operations[operation.name] = operation
     for hook in HOOKS:
-        _check_hook(cls, hook, place)
+        _check_hook(cls, base, hook, place)
     fields = _state(cls, base, place)
     codec = StateCodec(name, fields)
-    return Specification(name, _doc(cls), operations, {f.name: hints.text(f.hint) for f in fields}, codec)
+    state = {f.name: hints.text(f.hint) for f in fields}
+    return Specification(name, _doc(cls), operations, state, codec, _on_heal(cls, base, on_heal, place))
+
+
+def _on_heal(cls: type, base: type, said: Any, place: Place) -> str:
+    """What becomes of superseded commands: as the class says, or the nearest class that it derives from."""
+    own = getattr(cls, HEALED) is not getattr(base, HEALED)
+    if said is not None:
+        if said not in ON_HEAL:
+            choices = " or ".join(f'"{choice}"' for choice in ON_HEAL)
+            raise place.error(
+                f"{cls.__name__}: on_heal={said!r}: say {choices}, or write "
+                f"`def {HEALED}(self, ctx: Context, lost: Superseded) -> Choice`"
+            )
+        if own:
+            raise place.error(
+                f"{cls.__name__} has on_heal={said!r} and a method {HEALED}() of its own: one decides, drop the other"
+            )
+        return str(said)
+    if own:
+        return "own"
+    for parent in cls.__mro__[1:]:
+        if isinstance(found := vars(parent).get("__specification__"), Specification):
+            return found.on_heal
+    return ON_HEAL[0]
 
 
 def _doc(thing: Any) -> str:
@@ -210,13 +240,16 @@ def _arguments(app: str, name: str, parameters: tuple[Parameter, ...], place: Pl
         raise place.error(f"{name}(): {error}") from error
 
 
-def _check_hook(cls: type, hook: str, place: Place) -> None:
+def _check_hook(cls: type, base: type, hook: str, place: Place) -> None:
     function = getattr(cls, hook)
+    form = f"`def {hook}(self, ctx: Context) -> None`"
+    if hook == HEALED:
+        form = f"`def {HEALED}(self, ctx: Context, lost: Superseded) -> Choice`"
     if not isinstance(function, FunctionType):
-        raise place.error(f"{cls.__name__}.{hook} is reserved for `def {hook}(self, ctx: Context) -> None`")
+        raise place.error(f"{cls.__name__}.{hook} is reserved for {form}")
     _check_plain(function, place.at(function))
-    if len(inspect.signature(function).parameters) != 2:
-        raise place.at(function).error(f"write `def {hook}(self, ctx: Context) -> None`")
+    if len(inspect.signature(function).parameters) != len(inspect.signature(getattr(base, hook)).parameters):
+        raise place.at(function).error(f"write {form}")
 
 
 def _state(cls: type, base: type, place: Place) -> list[StateField]:

@@ -60,6 +60,15 @@ def encode_refusal(refused: Refused) -> bytes:
     return encode_error(code, message)
 
 
+def error_code(reply: bytes) -> str:
+    """The code of the error in a reply, "" if it has a result. Raises ValueError if it is no reply."""
+    try:
+        decoded = _decoder.decode(reply)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not a reply: {error}") from error
+    return decoded.code if isinstance(decoded, ErrorReply) else ""
+
+
 def decode_reply(reply: bytes) -> Any:
     """The value in a reply, in plain types. Raises the CallError that it holds; ValueError if it is no reply."""
     try:

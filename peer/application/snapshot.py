@@ -4,10 +4,15 @@ import msgspec
 
 from tanist.election.history import Term
 from tanist.election.sessions import SessionsState
+from tanist.peer.application.heals import HealsState
+from tanist.peer.application.sides import Side
 from tanist.peer.application.timers import TimersState
 
-SNAPSHOT_VERSION = 1
-"""Raised when an older program could not read the form any more; older versions are read."""
+SNAPSHOT_VERSION = 2
+"""Raised when an older program could not read the form any more; older versions are read.
+
+1 had no heals, and of sessions neither gaps nor what had become of ended ones.
+"""
 
 
 class SnapshotError(Exception):
@@ -32,6 +37,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     sessions: SessionsState
     timers: TimersState
     applications: dict[str, msgspec.Raw]
+    heals: HealsState = HealsState()
+    sides: list[Side] = []
 
 
 class _Version(msgspec.Struct):

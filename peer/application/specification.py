@@ -59,13 +59,18 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """All of an application class. `operations` has internal commands too; `state` is name to type."""
+    """All of an application class. `operations` has internal commands too; `state` is name to type.
+
+    `on_heal` is what becomes of its acknowledged commands that a split superseded: `replay` or `archive`, or `own` if
+    its method `healed` says.
+    """
 
     name: str
     doc: str
     operations: Mapping[str, Operation]
     state: Mapping[str, str]
     codec: StateCodec
+    on_heal: str
 
     @property
     def commands(self) -> list[Operation]:
