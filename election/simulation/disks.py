@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tanist.election.messages import SnapshotMeta
 from tanist.election.ready import DiskFailed, Persisted, Ready, SnapshotReceived, SnapshotTaken, SnapshotWrite
-from tanist.election.records import Record
+from tanist.election.records import Record, Stored
 from tanist.election.simulation.network import SPIKE_CHANCE, SPIKE_FACTOR
 from tanist.election.simulation.peers import KeptSnapshot, VirtualPeer
 
@@ -32,6 +32,7 @@ class Disks:
     def __init__(self, world: World, rng: Random) -> None:
         self.world = world
         self.rng = rng
+        self._copies: dict[str, tuple[str, list[Record], dict[str, KeptSnapshot]]] = {}
 
     def _take(self, peer: VirtualPeer) -> int:
         world = self.world
@@ -80,10 +81,15 @@ class Disks:
         peer.writes.clear()
         self.world.feed(peer, DiskFailed(why))
 
-    def crash(self, peer: VirtualPeer) -> None:
-        """The process is gone: of what was pending a first part is on disk, in a world without jitter nothing."""
+    def crash(self, peer: VirtualPeer, kept: int | None = None) -> None:
+        """The process is gone: of what was pending the first `kept` records are on disk.
+
+        Unless that is said, it is any number of them; in a world without jitter none.
+        """
         pending = [record for records, _ in peer.writes for record in records]
-        self.keep(peer, pending[: self.rng.randint(0, len(pending))] if self.world.jitter else [])
+        if kept is None:
+            kept = self.rng.randint(0, len(pending)) if self.world.jitter else 0
+        self.keep(peer, pending[:kept])
         peer.writes.clear()
 
     def keep(self, peer: VirtualPeer, records: Iterable[Record]) -> None:
@@ -91,6 +97,18 @@ class Disks:
         for record in records:
             peer.disk.append(record)
             peer.stored.take(record)
+
+    def back_up(self, peer: VirtualPeer) -> None:
+        """Put a copy of its data directory aside."""
+        self._copies[peer.name] = peer.id, list(peer.disk), dict(peer.snapshots)
+
+    def restore(self, peer: VirtualPeer) -> None:
+        """Replace a dead peer's data directory by the copy that was put aside."""
+        peer_id, disk, snapshots = self._copies[peer.name]
+        self.world.by_id.pop(peer.id, None)
+        self.world.by_id[peer_id] = peer
+        peer.id, peer.disk, peer.snapshots = peer_id, list(disk), dict(snapshots)
+        peer.stored, peer.damaged = Stored.replay(disk), False
 
     # Snapshots
 

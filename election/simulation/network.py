@@ -16,6 +16,7 @@ from tanist.election.evidence import Evidence
 from tanist.election.messages import Message
 from tanist.election.ready import DialFailed, Input, LinkDown, LinkUp, Received, Remote
 from tanist.election.settings import MS
+from tanist.election.simulation.interception import Interception
 from tanist.election.simulation.peers import Link, Port, VirtualPeer
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Network:
         """Nanoseconds that one way takes more than the others."""
         self.loss = 0.0
         self.duplication = 0.0
+        self.interception = Interception()
+        """Messages that a scenario keeps back, loses or doubles."""
 
     # Faults
 
@@ -110,6 +113,18 @@ class Network:
             return
         if self.world.codec is not None:
             message = self.world.codec.decode(self.world.codec.encode(message))
+        if self.interception.rules:
+            copies = self.interception.copies(peer.name, other.name, message, lambda: self.say(peer, other, message))
+        else:
+            copies = 1
+        for _ in range(copies):
+            self.say(peer, other, message)
+
+    def say(self, peer: VirtualPeer, other: VirtualPeer, message: Message) -> None:
+        """A message goes out over the newest link, if there is one, whoever made it."""
+        links = peer.links.get(other.name)
+        if not links:
+            return
         link, item = links[-1], Received(peer.id, message)
         self.transmit(link, other.name, self._arrive, link, other, item)
         if self.duplication and self.rng.random() < self.duplication:

@@ -307,14 +307,6 @@ class Restore(Act, frozen=True):
     peer: str
 
 
-class Clone(Act, frozen=True):
-    """A dead peer's data are copied to another host, where they start as well: two processes with one id."""
-
-    forms = ("clone {peer:peer} {copy:peer}",)
-    peer: str
-    copy: str
-
-
 # What clients and people do
 
 
@@ -394,6 +386,12 @@ class Never(Act, frozen=True):
 
     forms = ("never {condition:condition}",)
     condition: Condition
+
+
+class Agree(Act, frozen=True):
+    """Nothing is repaired: whoever runs comes to one mind within 60 s, and nothing is lost that must not be."""
+
+    forms = ("agree",)
 
 
 class Peace(Act, frozen=True):

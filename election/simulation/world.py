@@ -143,13 +143,13 @@ class World:
 
     # Faults
 
-    def kill(self, name: str, *, silent: bool = False) -> None:
-        """kill -9: of what was not on disk, a part of its begin may be; links end at once, or (host gone) never."""
+    def kill(self, name: str, *, silent: bool = False, kept: int | None = None) -> None:
+        """kill -9: links end at once, or (host gone) never; of what was not on disk, see `Disks.crash`."""
         peer = self.peers[name]
         peer.core = None
         peer.deadline = peer.wake_at = None
         peer.unreachable = silent
-        self.disks.crash(peer)
+        self.disks.crash(peer, kept)
         self.network.process_gone(peer, silent=silent)
 
     def freeze(self, name: str) -> None:

@@ -1,0 +1,35 @@
+"""Every scenario file, in each safety mode that it names, with every invariant on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tanist.election.settings import Safety
+from tanist.election.simulation.scenario import Scenario, read_scenario, write_scenario
+from tanist.election.simulation.stage import Failed, play
+from tanist.election.simulation.steps import Expect, Never
+
+HERE = Path(__file__).parent / "scenarios"
+FILES = sorted(HERE.glob("*.scenario"))
+SCENARIOS: dict[str, Scenario] = {path.stem: read_scenario(path.read_text(encoding="utf-8")) for path in FILES}
+RUNS = [(name, safety) for name, scenario in SCENARIOS.items() for safety in scenario.safety]
+
+
+@pytest.mark.parametrize(("name", "safety"), RUNS, ids=lambda value: str(value))
+def test_scenario(name: str, safety: Safety) -> None:
+    try:
+        play(SCENARIOS[name], safety)
+    except Failed as error:
+        pytest.fail(f"tests/scenarios/{name}.scenario: {error}", pytrace=False)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_scenario_says_where_it_comes_from_and_can_fail(name: str) -> None:
+    scenario = SCENARIOS[name]
+    assert scenario.about and scenario.sources and scenario.holds, "about, source and holds must be said"
+    assert read_scenario(write_scenario(scenario)).same(scenario)
+    for safety in scenario.safety:
+        judged = [s for s in scenario.steps if isinstance(s.act, Expect | Never) and s.only in ("", safety)]
+        assert judged, f"in {safety} mode it expects nothing"
