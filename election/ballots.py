@@ -13,6 +13,8 @@ FRESHER = "fresher"
 BETTER_RANK = "better_rank"
 STALE_NUMBER = "stale_number"
 UNABLE = "unable"
+LENDS = "lends"
+"""A peer that cannot stand holds what the candidate lacks, and lends it."""
 VOTED = "voted"
 
 
@@ -36,9 +38,10 @@ def answer_canvass(node: Node, candidate: str, canvass: Canvass, voter: Voter) -
         return oppose(SERVER_ALIVE)
     if canvass.number <= node.number:
         return oppose(STALE_NUMBER)
+    fresher = _fresher(node, canvass.history)
     if node.unfit:
-        return oppose(UNABLE)
-    if _fresher(node, canvass.history):
+        return oppose(LENDS, node.log.history()) if fresher else oppose(UNABLE)
+    if fresher:
         return oppose(FRESHER, node.log.history())
     # Rank never vetoes: whoever waited for a better one once already is not asked to wait again.
     if not canvass.again and voter.standing and ranks_before(node, candidate):

@@ -66,6 +66,10 @@ class Behaviour:
         """The disk hangs: what a failed one ends, a hung one ends too."""
         self.disk_failed()
 
+    def damaged(self) -> None:
+        """This peer's data turns out to be damaged."""
+        self.disk_failed()
+
     def disk_answered(self) -> None:
         """The disk that hung works again."""
 

@@ -192,8 +192,9 @@ class Candidacy(Behaviour):
                 else:
                     self.opposers[peer] = message.server
                     self._count()
-            case ballots.FRESHER:
-                self._lacking(peer, message.history, follows=bool(message.server))
+            case ballots.FRESHER | ballots.LENDS as reason:
+                lends = reason == ballots.LENDS
+                self._lacking(peer, message.history, follows=bool(message.server), lends=lends)
             case ballots.BETTER_RANK:
                 self.step = Step.WAITING
                 self.until = node.now + node.times.ballot
@@ -225,14 +226,14 @@ class Candidacy(Behaviour):
 
     # Entries that I lack
 
-    def _lacking(self, peer: str, theirs: History, *, follows: bool = False) -> None:
+    def _lacking(self, peer: str, theirs: History, *, follows: bool = False, lends: bool = False) -> None:
         """A fresher peer: take over what it has, if I go before it or it does not stand; else it stands itself.
 
-        `follows`: it follows a live server, and would leave it for me.
+        `follows`: it follows a live server, and would leave it for me. `lends`: it says that it cannot stand.
         """
         node = self.node
         at = fork(node.log.history(), theirs)
-        stands = self._could_stand(peer)
+        stands = not lends and self._could_stand(peer)
         mine_first = ballots.ranks_before(node, peer) or not stands or follows
         # What a snapshot holds, and in quorum mode what is committed, cannot be cut to make room.
         kept = max(node.snapshot.index if node.snapshot else 0, node.commit if node.quorum else 0)

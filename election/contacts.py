@@ -13,11 +13,16 @@ class Contact:
     asked_at: int | None = None
     counting_until: int | None = None
     fresh: bool = False
+    able: bool = True
     history: History = EMPTY
     follows: str = ""
     failed: str = ""
     refusals: int = 0
     """Attempts refused in a row: throughout a whole retry round, and the process is gone for certain."""
+
+    def why_not(self) -> str:
+        """Why it does not stand before me."""
+        return self.failed or self.follows or ("no answer" if self.able else "it cannot stand")
 
 
 @dataclass(slots=True)

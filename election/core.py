@@ -55,6 +55,7 @@ from tanist.election.ready import (
 )
 from tanist.election.records import SnapshotRecord, Stored
 from tanist.election.reign import Reign
+from tanist.election.repairing import look_repaired
 from tanist.election.roles import TRANSITIONS, Cause, Role
 from tanist.election.roster import Roster
 from tanist.election.seeking import Seeking
@@ -128,6 +129,8 @@ class Core:
         self._started = True
         self._begin(now, wall_ns)
         self.node.started = now
+        if self.node.damage is not None:
+            self.node.emit(events.DamageFound(self.node.damage.detail))
         self.behaviour.enter()
         return self._end()
 
@@ -163,6 +166,8 @@ class Core:
         if handing is not None:
             handing.go_on()
         watch_disk(self)
+        if node.damage is not None:
+            look_repaired(self)
         due = self.behaviour.deadline()
         if due is not None and due <= now:
             self.behaviour.tick()
@@ -288,7 +293,7 @@ class Core:
     def _answer_seek(self, peer: str) -> None:
         node = self.node
         wait_ms, linked = node.times.ballot / MS, node.linked_addresses()
-        node.send(peer, NotYet(wait_ms, node.log.history(), node.fallbacks, node.fresh, linked))
+        node.send(peer, NotYet(wait_ms, node.log.history(), node.fallbacks, node.fresh, linked, node.able))
 
     def _asked_to_found(self, peer: str, number: int, members: Roster) -> None:
         """Someone founds yet what is founded here: point it to the server, or say again that I accepted."""

@@ -384,6 +384,30 @@ class DiskAnswered(Event, frozen=True):
     after_ms: float
 
 
+class DamageFound(Event, frozen=True):
+    """This peer's disk lost what was on it: it neither stands nor votes nor counts until a server has repaired it."""
+
+    line = "the data here is damaged ({detail}): it neither serves nor votes until a server has repaired it"
+    level = "error"
+    detail: str
+
+
+class RepairAwaited(Event, frozen=True):
+    """A damaged peer finds no server to be repaired from: what a person can do stands in docs/how-to/repair.md."""
+
+    line = "no server to repair the damaged data from: start another peer of the cluster, or name one with --peer"
+    level = "error"
+    known: list[str]
+
+
+class DamageRepaired(Event, frozen=True):
+    """The server has made this peer's data whole: it holds everything up to `last`, and is a full member again."""
+
+    line = "the damaged data is repaired, up to entry {last}"
+    detail: str
+    last: int
+
+
 class DiskGaveOut(Event, frozen=True):
     """The disk failed; this peer serves no more."""
 

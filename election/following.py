@@ -441,6 +441,10 @@ class FollowingServer(Behaviour):
         if self.welcome:
             self._confirm()
 
+    def damaged(self) -> None:
+        """Follow anew, as one that is to be repaired."""
+        self.core.follow(self.server, self.term)
+
     def disk_failed(self) -> None:
         """Nothing is acknowledged from here on: the server must not wait for this peer."""
         self.node.send(self.server, Goodbye("its disk failed"))

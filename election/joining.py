@@ -55,10 +55,12 @@ class Joining:
         """A member as it should stand in the roster now: newcomers are learners where votes are counted."""
         known = self.node.log.roster.get(member.id)
         if known is None:
-            voter, joined_ns = not self.node.quorum, self.reign.core.log_time()
+            voter, joined_ns, damaged = not self.node.quorum, self.reign.core.log_time(), 0
         else:
-            voter, joined_ns = known.voter, known.joined_ns
-        return msgspec.structs.replace(member, voter=voter, joined_ns=joined_ns)
+            voter, joined_ns, damaged = known.voter, known.joined_ns, known.damaged
+        if member.damaged not in (0, damaged):
+            voter, damaged = False, member.damaged
+        return msgspec.structs.replace(member, voter=voter, joined_ns=joined_ns, damaged=damaged)
 
     def leave(self, peer: str) -> None:
         """Take a member out."""

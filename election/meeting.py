@@ -10,6 +10,7 @@ from tanist.election import events
 from tanist.election.history import Term
 from tanist.election.messages import Follow, HandOver
 from tanist.election.precedence import Claim, Verdict, compare
+from tanist.election.repairing import demoted
 from tanist.election.roles import Cause
 from tanist.election.settings import plausible
 
@@ -42,7 +43,7 @@ class Meeting:
                 self._tell(peer, verdict)
             reign.salvaging.met(peer, message.history, verdict.at)
             # Who cannot serve lends in a ballot, or archives what is only its own.
-            if not verdict.mine and message.member.serve:
+            if not verdict.mine and message.member.serve and not message.member.damaged:
                 self._give_way(peer, message.member.address, verdict.why)
                 return
         if message.own_number > reign.term.number:
@@ -51,6 +52,11 @@ class Meeting:
             else:
                 self.core.step_down(Cause.HIGHER_NUMBER, message.own_number)
             return
+        if not demoted(node.log.roster.get(peer), message.member):
+            reign.joining.ask(message.member)
+            if not demoted(node.log.roster.get(peer), message.member):
+                # Another change is on its way: it asks again, and counts for nothing meanwhile.
+                return
         self._welcome(peer, message)
 
     def _welcome(self, peer: str, message: Follow) -> None:

@@ -26,7 +26,8 @@ class Seek(Message, frozen=True):
     """I look for a server. Here is what I have, and which server I lost on what evidence.
 
     `ends_in_ms` is how long my own retries still take; `fresh` says that I never knew a heartbeat. `linked` are
-    the peers I am linked to and where they listen now: after a full stop all addresses may be others.
+    the peers I am linked to and where they listen now: after a full stop all addresses may be others. `able` is
+    whether I may stand.
     """
 
     history: History
@@ -36,6 +37,7 @@ class Seek(Message, frozen=True):
     ends_in_ms: float
     fresh: bool
     linked: dict[str, str] = {}
+    able: bool = True
 
 
 class Serving(Message, frozen=True):
@@ -62,6 +64,7 @@ class NotYet(Message, frozen=True):
     fallbacks: FallbackList
     fresh: bool
     linked: dict[str, str] = {}
+    able: bool = True
 
 
 class Follow(Message, frozen=True):
@@ -169,8 +172,9 @@ class Support(Message, frozen=True):
 
 
 class Oppose(Message, frozen=True):
-    """I would not: `reason` is one of `server_alive`, `fresher`, `better_rank`, `stale_number`, `unable`.
+    """I would not: `reason` is one of `server_alive`, `fresher`, `lends`, `better_rank`, `stale_number`, `unable`.
 
+    `lends`: fresher, and not able to stand.
     `own_number` is mine; `following` is how many follow the live `server` (`server_alive`). With `fresher` that I
     would leave it for you, once you hold what I have.
     """

@@ -42,6 +42,8 @@ class Self(msgspec.Struct, frozen=True):
     name: str
     address: str
     given: tuple[str, ...] = ()
+    incarnation: tuple[int, int] = (0, 0)
+    """The count of this peer's starts, and the random part of this one."""
 
 
 class Times:
@@ -90,6 +92,8 @@ class Node:
         self.reach = 1
         self.persist_id = 0
         self.durable = self.log.last
+        self.damage = stored.damage
+        """What is wrong with what was on disk, until a server has repaired it."""
         self.disk_failed = ""
         self.disk_stalled = ""
         """How long a write takes by now, in a sentence, while the disk hangs."""
@@ -125,7 +129,7 @@ class Node:
     @property
     def fresh(self) -> bool:
         """Whether this peer has no history and never knew a heartbeat."""
-        return self.log.last == 0 and not self.fallbacks.version and not self.last_server
+        return not (self.log.last or self.fallbacks.version or self.last_server or self.damage)
 
     @property
     def member(self) -> Member:
@@ -133,7 +137,9 @@ class Node:
         known = self.log.roster.get(self.me.id)
         joined = known.joined_ns if known else 0
         voter = known.voter if known else not self.quorum
-        return Member(self.me.id, self.me.name, self.me.address, voter, self.may_serve and not self.disk_failed, joined)
+        serve = self.may_serve and not self.disk_failed
+        damaged = self.damage.start if self.damage is not None else 0
+        return Member(self.me.id, self.me.name, self.me.address, voter, serve, joined, damaged)
 
     @property
     def may_serve(self) -> bool:
@@ -150,7 +156,7 @@ class Node:
     @property
     def unfit(self) -> str:
         """Why this peer's disk cannot be counted on, in a sentence; empty when it can."""
-        return self.disk_failed or self.disk_stalled
+        return self.disk_failed or self.disk_stalled or (self.damage.detail if self.damage is not None else "")
 
     @property
     def condition(self) -> Condition:

@@ -20,7 +20,9 @@ def before_me(node: Node, contacts: Contacts) -> list[str]:
     better = []
     for peer, contact in contacts.by_id.items():
         member = node.log.roster.get(peer)
-        if peer in listed or not contact.answered or (member is not None and not (member.serve and member.voter)):
+        if peer in listed or not contact.answered or not contact.able:
+            continue
+        if member is not None and not (member.serve and member.voter):
             continue
         theirs = freshness(contact.history)
         if theirs > mine or (theirs == mine and peer < node.me.id):

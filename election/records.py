@@ -87,6 +87,21 @@ class SwitchRecord(Record, frozen=True):
     """The copy is the log from here on: the one before has been archived in it."""
 
 
+class DamageRecord(Record, frozen=True):
+    """What was promised from this disk is not all on it: found at start number `start`, or 0 once it is repaired."""
+
+    start: int
+    detail: str
+
+
+class SeenRecord(Record, frozen=True):
+    """The newest start of another peer that this one has met: an older one later is a copy of old data."""
+
+    peer: str
+    start: int
+    nonce: int
+
+
 RECORDS: dict[int, type[Record]] = {
     1: EntriesRecord,
     2: TruncateRecord,
@@ -97,6 +112,8 @@ RECORDS: dict[int, type[Record]] = {
     7: BesideRecord,
     8: CopiedRecord,
     9: SwitchRecord,
+    10: DamageRecord,
+    11: SeenRecord,
 }
 """Record type to record, for the journal."""
 
@@ -129,6 +146,8 @@ class Stored:
     first: int = 1
     entries: list[Entry] = field(default_factory=list)
     beside: Copy | None = None
+    damage: DamageRecord | None = None
+    seen: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def last(self) -> int:
@@ -175,6 +194,10 @@ class Stored:
                 self._copied(first, entries)
             case SwitchRecord():
                 self._switch()
+            case DamageRecord(start):
+                self.damage = record if start else None
+            case SeenRecord(peer, start, nonce):
+                self.seen[peer] = (start, nonce)
 
     def _begin_after(self, meta: SnapshotMeta, keep_log: bool) -> None:
         self.snapshot = meta if meta.index else None

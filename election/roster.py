@@ -12,6 +12,8 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
     voter: bool = True
     serve: bool = True
     joined_ns: int = 0
+    damaged: int = 0
+    """At which of its starts its disk was last found damaged, 0 for never: see `repairing`."""
 
 
 class Roster(msgspec.Struct, frozen=True, array_like=True):

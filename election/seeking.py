@@ -78,6 +78,8 @@ class Seeking(Behaviour):
         self.reached: set[str] = set()
         """Addresses that were dialed and answered, as they were written by whoever gave them."""
         self._chosen = ""
+        self.told_damage = goes_on.told_damage if goes_on else False
+        """Whether it was said that nobody is there to repair this peer from."""
 
     # How it begins
 
@@ -86,7 +88,7 @@ class Seeking(Behaviour):
         if node.without_since is None:
             node.without_since = node.now
         self.asked_again_at = node.now + times.retry
-        if node.quorum and not node.log.roster.members:
+        if node.quorum and not node.log.roster.members and node.damage is None:
             # However this search begins: without a roster there is a cluster to be founded, or joined.
             self.founding = Founding(self.core)
         if self.hold_for:
@@ -154,7 +156,7 @@ class Seeking(Behaviour):
         ends_in = self.retries.remaining(node.now) if self.retries else 0
         self.contacts.of(peer).asked_at = node.now
         history, linked = node.log.history(), node.linked_addresses()
-        seek = Seek(history, node.fallbacks, self.lost, self.evidence, ends_in / MS, node.fresh, linked)
+        seek = Seek(history, node.fallbacks, self.lost, self.evidence, ends_in / MS, node.fresh, linked, node.able)
         node.send(peer, seek)
 
     # What is heard
@@ -222,13 +224,13 @@ class Seeking(Behaviour):
         node = self.node
         contact = self.contacts.of(peer)
         contact.answered, contact.follows, contact.failed = True, "", ""
-        contact.history, contact.fresh = message.history, message.fresh
+        contact.history, contact.fresh, contact.able = message.history, message.fresh, message.able
         contact.counting_until = node.now + int(min(ends_in_ms, 1e9) * MS) if ends_in_ms > 0 else None
         if isinstance(message, Seek):
             # Answered in kind, and never with another question: two seekers would ask each other for ever.
             left = self.retries.remaining(node.now) / MS if self.retries else 0.0
             linked = node.linked_addresses()
-            node.send(peer, NotYet(left, node.log.history(), node.fallbacks, node.fresh, linked))
+            node.send(peer, NotYet(left, node.log.history(), node.fallbacks, node.fresh, linked, node.able))
         self._reach_linked(message.linked)
         node.learn_list(message.fallbacks)
         if peer == node.last_server and self.way is Way.RETRYING:
@@ -394,15 +396,17 @@ class Seeking(Behaviour):
             if peer in self.contacts.struck:
                 continue
             contact = self.contacts.of(peer)
-            if contact.answered and not contact.follows:
+            if contact.answered and not contact.follows and contact.able:
                 reason = "the first of the list that answers"
                 self._hold(peer, max(node.times.round, (contact.counting_until or 0) - node.now), reason)
                 return
-            if contact.asked_at is not None and node.now - contact.asked_at < node.times.retry and not contact.failed:
+            recent = contact.asked_at is not None and node.now - contact.asked_at < node.times.retry
+            if recent and not contact.failed and contact.able:
+                assert contact.asked_at is not None
                 self._hold(peer, contact.asked_at + node.times.retry - node.now, "asked, no answer yet")
                 return
             self.contacts.struck.add(peer)
-            self._tell_choice(events.FallbackStruck(peer, contact.failed or contact.follows or "no answer"))
+            self._tell_choice(events.FallbackStruck(peer, contact.why_not()))
         self._stand_or_wait()
 
     def _hold(self, peer: str, wait_ns: int, reason: str) -> None:
@@ -456,6 +460,10 @@ class Seeking(Behaviour):
     def _cannot_stand(self) -> None:
         node = self.node
         self._again_after(node.times.round)
+        if node.damage is not None and not self.told_damage:
+            self.told_damage = True
+            node.emit(events.RepairAwaited(sorted(m.name for m in node.others())))
+            return
         answering = any(c.answered for c in self.contacts.by_id.values())
         if not node.may_serve and not answering and not node.links and self.evidence != "start":
             node.halt("no_server", "nobody is left to serve, and this peer was told never to (serve: never)")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tanist.election.entries import Entry, Kind
+from tanist.election.events import DamageFound
 from tanist.election.history import Term
 from tanist.election.messages import Append, Confirm, Heartbeat, Serving, Stored, Vote
 from tanist.election.ready import Ready
@@ -67,6 +68,8 @@ class Invariants:
         self.steps += 1
         core = peer.core
         assert core is not None
+        if any(isinstance(event, DamageFound) for event in ready.events):
+            self._forget(peer)
         self._log(peer, ready)
         self._numbers(peer, ready)
         self._spoken(peer, ready)
@@ -79,6 +82,13 @@ class Invariants:
                 raise Broken(f"{peer.name} may read at {answer.index}, though {floor} was committed before it asked")
         if ready.deadline is None and not core._said_goodbye:
             raise Broken(f"{peer.name} asks never to be called again: {core.behaviour!r}")
+
+    def _forget(self, peer: VirtualPeer) -> None:
+        """It lost what it had promised: it may go back, since it counts nowhere until it is repaired."""
+        self.ballots.pop(peer.name, None)
+        self.spoken.pop(peer.id, None)
+        for vote in [v for v in self.votes if v[0] == peer.id]:
+            del self.votes[vote]
 
     def _server(self, peer: VirtualPeer) -> None:
         core = peer.core

@@ -88,7 +88,7 @@ class VirtualPeer:
     slow: float = 1.0
     """How many times longer than usual its disk takes."""
     damaged: bool = False
-    """What is on its disk fails its checks: it cannot be started from it."""
+    """Part of what was on its disk fails its checks: at its next start it knows only what is sound."""
     wiped: int = 0
     """How often it lost its disk, and with it its id."""
     unreachable: bool = False

@@ -30,7 +30,7 @@ from tanist.election.ready import (
     Submit,
     Tick,
 )
-from tanist.election.records import Stored
+from tanist.election.records import DamageRecord, Stored
 from tanist.election.roles import Role
 from tanist.election.settings import MS, PACES, ElectionSettings, Safety
 from tanist.election.simulation.disks import CHUNK_BYTES, Disks
@@ -120,14 +120,14 @@ class World:
         return out
 
     def start(self, name: str) -> None:
-        """Start a peer's process from what is on its disk. A damaged disk starts none, and says so."""
+        """Start a peer's process from what is on its disk; of a damaged one, from what is sound."""
         peer = self.peers[name]
         assert peer.core is None
         peer.unreachable = False
-        if peer.damaged:
-            peer.halted = "its journal is damaged"
-            return
         peer.incarnation += 1
+        if peer.damaged:
+            peer.damaged = False
+            self.disks.keep(peer, [DamageRecord(peer.incarnation, "records fail their checks")])
         peer.frozen = peer.broken = peer.hung = peer.snapshot_due = False
         peer.halted = ""
         peer.deadline = peer.wake_at = None
@@ -135,7 +135,7 @@ class World:
         peer.writes.clear()
         peer.written_at = self.now
         stored = _copy(peer.stored)
-        me = Self(peer.id, peer.name, peer.address, peer.given)
+        me = Self(peer.id, peer.name, peer.address, peer.given, (peer.incarnation, 0))
         peer.core = Core(me, peer.settings, stored, self.streams.core(name, peer.incarnation))
         self._rebuild(peer, stored.snapshot.digest if stored.snapshot is not None else None)
         clock = peer.clock()
@@ -205,6 +205,14 @@ class World:
             peer.ahead += ns
             peer.wake_at = None
             self._arm(peer)
+
+    def damage(self, name: str, sound: int) -> None:
+        """Of a dead peer's disk only so many records pass their checks when it starts."""
+        peer = self.peers[name]
+        assert peer.core is None, "damage is found at a start"
+        peer.damaged = True
+        peer.disk = peer.disk[:sound]
+        peer.stored = Stored.replay(peer.disk)
 
     def wipe(self, name: str) -> None:
         """A dead peer loses its disk: what is started next has a new id, and knows nothing but addresses."""

@@ -10,6 +10,7 @@ from tanist.election.records import (
     EntriesRecord,
     ListRecord,
     Record,
+    SeenRecord,
     SnapshotRecord,
     Stored,
 )
@@ -25,6 +26,7 @@ def checkpoint(stored: Stored) -> list[Record]:
         ListRecord(stored.fallbacks, stored.last_server, stored.last_address),
         # Refusals go first: a later refusal would undo the acceptance that still stands.
         *stored.refused,
+        *(SeenRecord(peer, start, nonce) for peer, (start, nonce) in stored.seen.items()),
     ]
     if stored.founding is not None:
         records.append(stored.founding)
@@ -34,6 +36,8 @@ def checkpoint(stored: Stored) -> list[Record]:
     if stored.beside is not None:
         records.append(BesideRecord(stored.beside.at, stored.beside.snapshot))
         records += _in_pieces(CopiedRecord, stored.beside.at + 1, stored.beside.entries)
+    if stored.damage is not None:
+        records.append(stored.damage)
     return records
 
 
