@@ -78,7 +78,7 @@ class Seeking(Behaviour):
         self.reached: set[str] = set()
         """Addresses that were dialed and answered, as they were written by whoever gave them."""
         self._chosen = ""
-        self.told_damage = goes_on.told_damage if goes_on else False
+        self.told_damage: bool = goes_on.told_damage if goes_on else False
         """Whether it was said that nobody is there to repair this peer from."""
 
     # How it begins

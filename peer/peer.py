@@ -31,7 +31,6 @@ from tanist.election.ready import (
     LeaveAsked,
     Submit,
 )
-from tanist.election.records import Stored
 from tanist.election.roles import Role
 from tanist.peer import clock
 from tanist.peer.application.api import Application
@@ -48,6 +47,7 @@ from tanist.peer.electionlog.peer_events import (
     CallsRetried,
     ClientsWaited,
     ConnectionRejected,
+    DataKeptAside,
     FeatureLater,
     JournalRecovered,
     PeerStarted,
@@ -68,7 +68,7 @@ from tanist.peer.storage.archive import write_archive
 from tanist.peer.storage.datadir import DataDirectory
 from tanist.peer.storage.errors import JournalFailed
 from tanist.peer.storage.journal import Journal
-from tanist.peer.storage.snapshots import SnapshotStore
+from tanist.peer.storage.sound import open_data
 from tanist.transport.hello import Hello
 from tanist.transport.tcp import TcpTransport
 
@@ -135,15 +135,13 @@ class Peer:
             self._applications[name] = application
         directory = self._directory = await asyncio.to_thread(open_directory, config)
         self._open_log(directory)
-        journal, recovery = await Journal.open(
-            directory.journal, directory.owner, on_persisted=self._persisted, on_failed=self._journal_failed
+        journal, recovery, stored, store, data, damage = await open_data(
+            directory, self._persisted, self._journal_failed
         )
-        self._journal = journal
-        stored = Stored.replay(recovery.records)
-        store = self._store = await SnapshotStore.open(directory.snapshots)
+        self._journal, self._store = journal, store
         replica = self._replica = Replica(self._applications, self._emit, self._outcomes, self._rebuilt)
-        if stored.snapshot is not None:
-            replica.begin_with(await store.load(stored.snapshot))
+        if data is not None:
+            replica.begin_with(data)
         await self._listen()
         self._emit(
             PeerStarted(
@@ -151,8 +149,10 @@ class Peer:
             )
         )
         self._emit(JournalRecovered(len(recovery.records), recovery.torn_bytes))
+        for what in damage:
+            self._emit(DataKeptAside(what, str(directory.aside)))
         self._warn()
-        me = Me(directory.peer, directory.identity.name, self.address, config.peers)
+        me = Me(directory.peer, directory.identity.name, self.address, config.peers, directory.incarnation)
         # Peers do not find each other on the network yet: a first peer that was told of nobody need not wait for it.
         settings = msgspec.structs.replace(config.election(), discovery=False)
         core = Core(me, settings, stored, random.Random(secrets.randbits(128)))
@@ -418,7 +418,8 @@ class Peer:
 
     def _journal_failed(self, error: JournalFailed) -> None:
         """The disk does not take what must be on it: give up the reign, tell everyone, and end."""
-        self._driver.feed(DiskFailed(str(error)))
+        if self._running:
+            self._driver.feed(DiskFailed(str(error)))
         self._end_with(1, str(error))
 
     def _halt(self, halt: Halt) -> None:

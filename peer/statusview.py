@@ -94,6 +94,13 @@ def problem(core: Core) -> str:
         return f"the disk failed: {node.disk_failed}"
     if node.disk_stalled:
         return f"the disk hangs: {node.disk_stalled}"
+    if node.damage is not None:
+        if core.server is not None:
+            return f"the data here is damaged and is being repaired from the server ({node.damage.detail})"
+        return (
+            f"the data here is damaged ({node.damage.detail}): no server to repair it from; "
+            "start another peer of the cluster, or see docs/how-to/repair.md"
+        )
     if core.server is not None:
         return ""
     behaviour = core.behaviour

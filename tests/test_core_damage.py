@@ -165,7 +165,7 @@ def test_a_damaged_peer_says_no_promise_before_it_is_repaired() -> None:
     world.submit(server(world).name, b"1")
     world.run(2000)
     damage(world, one.name, 0.5)
-    seen: list[object] = []
+    seen: list[tuple[bool, bool]] = []
 
     def watch(peer: VirtualPeer, ready: Ready) -> None:
         if peer is one and peer.core is not None and peer.core.node.damage is not None:

@@ -44,6 +44,15 @@ class JournalRecovered(PeerEvent, frozen=True):
     torn_bytes: int
 
 
+class DataKeptAside(PeerEvent, frozen=True):
+    """Files that this peer found damaged at its start are kept for people; it goes on from what is sound of them."""
+
+    line = "damaged files are kept in {path}: {what}"
+    level = "error"
+    what: str
+    path: str
+
+
 class ClientsWaited(PeerEvent, frozen=True):
     """The server changed while calls were on their way: how many of this peer's waited, and the longest."""
 

@@ -36,6 +36,8 @@ class Identity(msgspec.Struct, frozen=True):
     name: str
     incarnation: int
     nonce: int
+    opened: int = 0
+    """The last start that noted itself in the journal, which must know of it: else it is an older one."""
 
 
 class _Version(msgspec.Struct):
@@ -47,8 +49,9 @@ class _Version(msgspec.Struct):
 class DataDirectory:
     """An open data directory, locked until `close`. Make it with `DataDirectory.open`."""
 
-    def __init__(self, path: Path, identity: Identity, lock: FileLock) -> None:
+    def __init__(self, path: Path, identity: Identity, lock: FileLock, disk: Disk = DISK) -> None:
         """Use `DataDirectory.open` instead."""
+        self._disk = disk
         self.path = path
         self.identity = identity
         self._lock = lock
@@ -71,7 +74,7 @@ class DataDirectory:
         except BaseException:
             lock.release()
             raise
-        return cls(path, identity, lock)
+        return cls(path, identity, lock, disk)
 
     @classmethod
     def open_default(cls, cluster: str, name_base: str) -> "DataDirectory":
@@ -97,6 +100,22 @@ class DataDirectory:
         """The counter of starts, from 1, and this start's random part."""
         return self.identity.incarnation, self.identity.nonce
 
+    def raise_incarnation(self, above: int) -> None:
+        """Count this start above one that others know of; on disk when this returns. Blocks; raises `DataError`."""
+        if self.identity.incarnation <= above:
+            self._rewrite(msgspec.structs.replace(self.identity, incarnation=above + 1))
+
+    def mark_opened(self) -> None:
+        """This start has noted itself in the journal; on disk when this returns. Blocks; raises `DataError`."""
+        self._rewrite(msgspec.structs.replace(self.identity, opened=self.identity.incarnation))
+
+    def _rewrite(self, identity: Identity) -> None:
+        try:
+            _write_identity(self.path, identity, self._disk)
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+        self.identity = identity
+
     @property
     def owner(self) -> str:
         """What the journal is told it belongs to."""
@@ -111,6 +130,11 @@ class DataDirectory:
     def snapshots(self) -> Path:
         """Where snapshots are."""
         return self.path / "snapshots"
+
+    @property
+    def aside(self) -> Path:
+        """Where files go that this start finds damaged."""
+        return self.path / "damaged" / f"start-{self.identity.incarnation}"
 
     @property
     def archives(self) -> Path:
@@ -194,11 +218,14 @@ def _begin_incarnation(path: Path, cluster: str, name: str, disk: Disk) -> Ident
     elif known.cluster != cluster:
         advice = f"use --cluster {known.cluster}, or give this peer another data directory"
         raise DataError(path, f"it belongs to cluster {known.cluster!r}, not to {cluster!r}", advice)
-    identity = Identity(
-        DIRECTORY_VERSION, cluster, known.peer, name, known.incarnation + 1, secrets.randbits(NONCE_BITS)
-    )
-    write_atomically(path / _IDENTITY, msgspec.json.format(msgspec.json.encode(identity)) + b"\n", disk)
+    nonce = secrets.randbits(NONCE_BITS)
+    identity = Identity(DIRECTORY_VERSION, cluster, known.peer, name, known.incarnation + 1, nonce, known.opened)
+    _write_identity(path, identity, disk)
     return identity
+
+
+def _write_identity(path: Path, identity: Identity, disk: Disk) -> None:
+    write_atomically(path / _IDENTITY, msgspec.json.format(msgspec.json.encode(identity)) + b"\n", disk)
 
 
 def _read_identity(path: Path) -> Identity | None:

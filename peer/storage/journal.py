@@ -12,12 +12,14 @@ from pathlib import Path
 
 from aiofiles.os import wrap
 
-from tanist.election.records import Record, RecordsError, SnapshotRecord, Stored
+from tanist.election.records import DamageRecord, Record, RecordsError, SnapshotRecord, Stored
+from tanist.peer.storage.aside import keep_aside
 from tanist.peer.storage.checkpoint import checkpoint
 from tanist.peer.storage.errors import JournalDamaged, JournalFailed, explain
 from tanist.peer.storage.files import DISK, Disk, remove_temporaries
 from tanist.peer.storage.format import pack_records
 from tanist.peer.storage.recovery import Recovery, recover
+from tanist.peer.storage.salvage import salvage
 from tanist.peer.storage.segments import SegmentWriter, read_segments
 
 SEGMENT_BYTES = 64 << 20
@@ -35,6 +37,20 @@ class _Batch:
     base: bool = False
     persist_id: int | None = None
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """How a damaged journal is begun anew.
+
+    `peer` is the id whose starts are noted in it, `start` the number of this one, and `opened` that of the last one
+    which noted itself there (0: none did). The damaged files are kept in `aside`.
+    """
+
+    peer: str
+    start: int
+    opened: int
+    aside: Path
 
 
 class Journal:
@@ -74,6 +90,7 @@ class Journal:
         on_failed: Callable[[JournalFailed], None],
         segment_bytes: int = SEGMENT_BYTES,
         disk: Disk = DISK,
+        repair: "Repair | None" = None,
     ) -> tuple["Journal", Recovery]:
         """Open the journal in `directory` (made if missing), and return it with what it holds.
 
@@ -81,13 +98,16 @@ class Journal:
         the loop when everything appended up to that id is on disk; `on_failed(error)` once, when nothing will be
         written any more: take it for the end of the reign. All that was recovered is on disk when this returns.
 
-        Raises `JournalDamaged`, `JournalNewer`, `JournalForeign` (nothing is changed then), and `JournalFailed` when
-        the disk does not do what is asked.
+        With `repair`, a damaged journal is kept aside and begun anew from what is sound of it, with a `DamageRecord`
+        that says so; `Recovery.damage` tells what was wrong.
+
+        Raises `JournalDamaged` (without `repair`), `JournalNewer`, `JournalForeign` (nothing is changed then), and
+        `JournalFailed` when the disk does not do what is asked.
         """
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         writer = SegmentWriter(directory, owner, segment_bytes, disk)
         try:
-            recovery, stored = await wrap(_recover)(directory, owner, writer, disk, executor=executor)
+            recovery, stored = await wrap(_recover)(directory, owner, writer, disk, repair, executor=executor)
         except BaseException as error:
             executor.submit(writer.close)
             executor.shutdown(wait=False)
@@ -219,15 +239,54 @@ class Journal:
         self._loop.call_soon(self._on_failed, failure)
 
 
-def _recover(directory: Path, owner: str, writer: SegmentWriter, disk: Disk) -> tuple[Recovery, Stored]:
+def _recover(
+    directory: Path, owner: str, writer: SegmentWriter, disk: Disk, repair: Repair | None
+) -> tuple[Recovery, Stored]:
     """Read a journal and get its files ready for writing on."""
     directory.mkdir(parents=True, exist_ok=True)
     segments = read_segments(directory)
-    recovery = recover(segments, owner)
+    try:
+        recovery = recover(segments, owner)
+        stored = _replay(recovery, segments, repair)
+    except JournalDamaged as damage:
+        if repair is None:
+            raise
+        return _begin_anew(directory, segments, owner, writer, disk, repair, damage)
+    remove_temporaries(directory, disk)
+    writer.resume(recovery)
+    return recovery, stored
+
+
+def _replay(recovery: Recovery, segments: Sequence[tuple[str, bytes]], repair: Repair | None) -> Stored:
+    """Add up what was recovered. Raises `JournalDamaged` when that is not what this journal must hold."""
+    if repair is not None and repair.opened and not segments:
+        raise JournalDamaged("journal", 0, "its segments are gone")
     try:
         stored = Stored.replay(recovery.records)
     except RecordsError as error:
         raise JournalDamaged(segments[-1][0], 0, f"its records do not add up: {error}") from None
+    if repair is not None and stored.seen.get(repair.peer, (0, 0))[0] < repair.opened:
+        raise JournalDamaged(segments[-1][0], 0, f"it is older than start {repair.opened}, which wrote to it")
+    return stored
+
+
+def _begin_anew(
+    directory: Path,
+    segments: Sequence[tuple[str, bytes]],
+    owner: str,
+    writer: SegmentWriter,
+    disk: Disk,
+    repair: Repair,
+    damage: JournalDamaged,
+) -> tuple[Recovery, Stored]:
+    """Keep a damaged journal aside, and go on from what is sound of it: the peer is told by a record in it."""
+    names = [name for name, _ in segments]
+    keep_aside([directory / name for name in names], repair.aside, disk)
+    stored = salvage(segments, owner)
+    stored.take(DamageRecord(repair.start, f"{damage.file} at byte {damage.offset}: {damage.detail}"))
+    records = checkpoint(stored)
+    pieces: list[bytes] = []
+    pack_records(records, pieces)
     remove_temporaries(directory, disk)
-    writer.resume(recovery)
-    return recovery, stored
+    writer.begin_anew(b"".join(pieces), names)
+    return Recovery(records, damage=str(damage)), stored

@@ -74,6 +74,8 @@ class Recovery:
     torn_file: str = ""
     torn_detail: str = ""
     superfluous: tuple[str, ...] = ()
+    damage: str = ""
+    """What was wrong, when a damaged journal was begun anew from what was sound of it."""
 
 
 class _Failure(NamedTuple):
@@ -99,7 +101,31 @@ def recover(segments: Sequence[tuple[str, bytes]], owner: str | None = None) -> 
 
     Raises `JournalDamaged`, `JournalNewer`, or `JournalForeign` when the segments are not of `owner` (None: any).
     """
-    headers = [_header(name, data) for name, data in segments]
+    headers: list[tuple[SegmentHeader, int] | None] = []
+    replaced: list[str] = []
+    flaw: JournalDamaged | None = None
+    for name, data in segments:
+        try:
+            header = _header(name, data)
+        except JournalDamaged as error:
+            flaw = flaw or error
+            header = None
+        else:
+            if header is not None and header[0].base:
+                # It stands for all segments before it, sound or not.
+                replaced += [n for n, _ in segments[len(replaced) : len(replaced) + len(headers)]]
+                headers, flaw = [], None
+        headers.append(header)
+    if flaw is not None:
+        raise flaw
+    kept = _recover_from(segments[len(replaced) :], headers, owner)
+    return replace(kept, superfluous=(*replaced, *kept.superfluous))
+
+
+def _recover_from(
+    segments: Sequence[tuple[str, bytes]], headers: list[tuple[SegmentHeader, int] | None], owner: str | None
+) -> Recovery:
+    """Recover from segments whose headers were read; None stands for one that the file ends within."""
     torn_header = bool(headers) and headers[-1] is None
     if torn_header:
         headers.pop()
@@ -199,7 +225,7 @@ def _walk(name: str, data: bytes, offset: int, chain: Chain) -> _Walk:
             walk.unmarked = walk.offset
             continue
         end = at + FRAME_BYTES + frame.length
-        problem = _batch_problem(data, at, end, frame.sequence, frame.checksum, walk.chain)
+        problem = batch_problem(data, at, end, frame.sequence, frame.checksum, walk.chain)
         if problem is not None:
             walk.failure = problem
             break
@@ -215,8 +241,8 @@ def _walk(name: str, data: bytes, offset: int, chain: Chain) -> _Walk:
     return walk
 
 
-def _batch_problem(data: bytes, at: int, end: int, sequence: int, checksum: int, chain: Chain) -> _Failure | None:
-    """What is wrong with a batch whose header is sound, if anything."""
+def batch_problem(data: bytes, at: int, end: int, sequence: int, checksum: int, chain: Chain) -> _Failure | None:
+    """What is wrong with a batch whose frame header is sound, if anything."""
     if sequence != chain.sequence + 1:
         return _Failure(at, f"batch {sequence} follows batch {chain.sequence}", False)
     if end > len(data):

@@ -2,11 +2,13 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from tanist.peer.storage.files import DISK, TEMPORARY_SUFFIX, Disk
 from tanist.peer.storage.format import SEGMENT_SUFFIX, Chain, SegmentHeader, encode_header, mark, seal, segment_name
 from tanist.peer.storage.recovery import Recovery, Tail
+from tanist.peer.storage.salvage import newest_number
 
 
 def read_segments(directory: Path) -> list[tuple[str, bytes]]:
@@ -67,6 +69,17 @@ class SegmentWriter:
         self._disk.sync(self._descriptor)
         if tail.unmarked < tail.length:
             self._write_mark()
+
+    def begin_anew(self, payload: bytes, replaced: Sequence[str]) -> None:
+        """Leave all segments as they are, write what is to be kept of them into a new one, and only then remove them.
+
+        It stands for all that were before it, whatever is wrong with them, and whenever this is interrupted.
+        """
+        self._number, self._chain = newest_number(replaced), Chain(0, 0, 0)
+        self._begin(base=True, payload=payload)
+        for name in replaced:
+            self._disk.remove(self._directory / name)
+        self._disk.sync_directory(self._directory)
 
     def write(self, payload: bytes, base: bool) -> None:
         """Put one batch on disk. A `base` replaces all that was written before, in a segment of its own."""

@@ -18,6 +18,7 @@ from tanist.election.archivedkeys import NO_ARCHIVES, Archives
 from tanist.election.history import History, Term
 from tanist.election.messages import SnapshotMeta
 from tanist.election.roster import Roster
+from tanist.peer.storage.aside import keep_aside
 from tanist.peer.storage.errors import SnapshotDamaged, SnapshotMissing
 from tanist.peer.storage.files import DISK, Disk, remove_temporaries, write_atomically
 
@@ -150,6 +151,20 @@ class SnapshotStore:
                 del self._found[meta.index, meta.digest]
             await wrap(_remove)([self._path(meta) for meta in old], self._disk)
         return len(old)
+
+    async def mend(self, meta: SnapshotMeta, data: bytes) -> None:
+        """Write a snapshot's file anew, whose bytes are sound and whose description is not."""
+        async with self._lock:
+            await wrap(write_atomically)(self._path(meta), data + _trailer(meta), self._disk)
+            self._found[meta.index, meta.digest] = meta
+
+    def keep_aside(self, meta: SnapshotMeta, directory: Path) -> None:
+        """Move a damaged snapshot's file to another directory, if it is there at all. Blocks; raises `OSError`."""
+        self._found.pop((meta.index, meta.digest), None)
+        path = self._path(meta)
+        if path.exists():
+            keep_aside([path], directory, self._disk)
+            self._disk.remove(path)
 
     def keep_copy(self, meta: SnapshotMeta, directory: Path) -> Path:
         """Copy a snapshot's file into another directory (made if missing), where `prune` does not reach it.
