@@ -80,7 +80,8 @@ def flip(path: Path, at: int) -> None:
 async def data(tmp_path: Path) -> Data:
     """A vote, ten batches of entries, and another vote."""
     made = Data(tmp_path / "data")
-    await made.write([BallotRecord(3, "b")], *([entries(n, 1)] for n in range(1, 11)), [BallotRecord(9, "c")])
+    middle: list[list[Record]] = [[entries(n, 1)] for n in range(1, 11)]
+    await made.write([BallotRecord(3, "b")], *middle, [BallotRecord(9, "c")])
     return made
 
 
