@@ -25,6 +25,8 @@ class HealBegun(msgspec.Struct, frozen=True, array_like=True):
     theirs: Term
     """The last term of the history that ends."""
     members: tuple[str, ...]
+    first: int = 0
+    """The first old index that can come: what lies between the fork and it is in a snapshot only."""
 
 
 class ArchivedEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -68,7 +68,7 @@ class Salvaging:
         node, reign = self.node, self.reign
         # The place of its first entry makes it the only heal of that name in any log.
         self.heal = f"{reign.term}:{node.log.last + 1}"
-        begun = HealBegun(self.heal, message.fork, message.theirs, (peer,))
+        begun = HealBegun(self.heal, message.fork, message.theirs, (peer,), message.first)
         reign.write([(Kind.HEAL, heal_body(begun))])
         node.emit(events.HealStarted(self.heal, peer, message.fork, str(message.theirs)))
 

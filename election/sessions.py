@@ -18,7 +18,8 @@ A command may carry an idempotency key besides, which works across sessions and 
 
 A heal brings commands of a history that ended. They are entered (`enter`), not done `once`: each (session, sequence)
 gets its place, once, whatever its fate. So that this can be told long afterwards, an ended session of a member is
-remembered until that member has opened a session in this log again: until then it may come back from another.
+remembered until that member opens a session in this log again, and for its time from then on: until then it may come
+back from another.
 """
 
 from collections import OrderedDict
@@ -140,13 +141,12 @@ class SessionTable:
 
     # Beginning and end
 
-    def open(self, opened: SessionOpened, index: int = 0) -> OpenSession | None:
-        """Open a session; None if that changes nothing: open already, ended lately, or too many.
+    def open(self, opened: SessionOpened, index: int = 0, time_ns: int = 0) -> OpenSession | None:
+        """Open a session at log time `time_ns`; None if that changes nothing: open already, ended lately, or too many.
 
         Opening an open session again, from another peer, only notes that it is there now.
         """
-        # Who opens a session here follows this log: whatever it had in another has been entered before.
-        self._held.pop(opened.peer, None)
+        self._is_back(opened.peer, time_ns)
         session = self._sessions.get(opened.session)
         if session is not None:
             session.peer = opened.peer
@@ -173,6 +173,12 @@ class SessionTable:
         """These peers are the members from here on; one that has left is waited for no longer."""
         self._members = members
         self._held = {peer: held for peer, held in self._held.items() if peer in members}
+
+    def _is_back(self, peer: str, time_ns: int) -> None:
+        """A member follows this log again: what it had in another comes within moments, its ended sessions age anew."""
+        for session in sorted(self._held.pop(peer, ())):
+            self._ended[session].time_ns = time_ns
+            self._ended.move_to_end(session)
 
     def _is_held(self, ended: _Ended) -> bool:
         return ended.session.id in self._held.get(ended.session.peer, ())

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded
+from tanist.election.archived import BOOKKEEPING, ArchivedEntry, HealBegun, HealEnded, archived_entry
 from tanist.election.entries import Command, Entry, Kind, SessionClosed, SessionOpened
 from tanist.election.roster import Member, Roster
 from tanist.peer.application import Application, Context, Refused, command, query
@@ -106,18 +106,24 @@ class Side:
             Kind.COMMAND, Command(session, sequence, floor, app or self.name, name, msgspec.Raw(raw), key)
         )
 
-    def begin(self, other: Side, heal: str = "h") -> int:
+    def begin(self, other: Side, heal: str = "h", first: int = 0) -> int:
         """Write that another history gives way to this one; gives the fork."""
         fork = 0
         for mine, theirs in zip(self.log, other.log, strict=False):
             if mine != theirs:
                 break
             fork += 1
-        self.write(Kind.HEAL, HealBegun(heal, fork, other.log[-1].term, ("p",)))
+        self.write(Kind.HEAL, HealBegun(heal, fork, other.log[-1].term, ("p",), first or fork + 1))
         return fork
 
     def archive(self, other: Side, index: int, *, acknowledged: bool = True, heal: str = "h") -> list[Outcome]:
-        return self.write(Kind.ARCHIVED, ArchivedEntry(heal, index, other.log[index - 1], acknowledged))
+        """As the core does: bookkeeping is left out, and what was archived there keeps its first key."""
+        entry = other.log[index - 1]
+        if entry.kind in BOOKKEEPING:
+            return []
+        if entry.kind == Kind.ARCHIVED:
+            return self.write(Kind.ARCHIVED, msgspec.structs.replace(archived_entry(entry), heal=heal))
+        return self.write(Kind.ARCHIVED, ArchivedEntry(heal, index, entry, acknowledged))
 
     def end(self, heal: str = "h", missing: int = 0) -> HealReport:
         self.write(Kind.HEALED, HealEnded(heal, 0, missing))
@@ -125,7 +131,7 @@ class Side:
 
     def heal(self, other: Side, heal: str = "h", *, unknown_from: int | None = None, first: int = 0) -> HealReport:
         """A whole heal: all that the other history has behind the fork (or from `first` on)."""
-        fork = self.begin(other, heal)
+        fork = self.begin(other, heal, first)
         for index in range(max(fork + 1, first), len(other.log) + 1):
             known = unknown_from is None or index < unknown_from
             self.archive(other, index, acknowledged=known, heal=heal)

@@ -31,11 +31,6 @@ from tanist.peer.application.sides import SIDES_MAX, Side
 from tanist.peer.application.superseded import Superseded
 from tanist.peer.errors import NotFound, WriteSuperseded
 
-NESTING_MAX = 8
-"""Heals within heals that are looked into: each is a split in the middle of healing another."""
-
-_decode_archived = msgspec.msgpack.Decoder(ArchivedEntry).decode
-_decode_begun = msgspec.msgpack.Decoder(HealBegun).decode
 _decode_command = msgspec.msgpack.Decoder(Command).decode
 _decode_opened = msgspec.msgpack.Decoder(SessionOpened).decode
 _decode_closed = msgspec.msgpack.Decoder(SessionClosed).decode
@@ -67,43 +62,34 @@ class Fates:
 
     def begun(self, begun: HealBegun, time_ns: int) -> None:
         """The entry that begins a heal is applied."""
-        report = self._records.begin(begun, self._runner.index, time_ns)
-        self._side(begun.heal, report.heal, begun.fork)
+        self._records.begin(begun, self._runner.index, time_ns)
+        self._side(begun.heal, begun.fork).broken |= begun.first - 1 > begun.fork
 
     def ended(self, ended: HealEnded, time_ns: int) -> HealReport:
         """The entry that ends a heal is applied; its report."""
-        for heal in [side.heal for side in self._sides.values() if side.within == ended.heal]:
-            del self._sides[heal]
+        self._sides.pop(ended.heal, None)
         return self._records.end(ended, self._runner.index, time_ns)
 
     def archived(self, archived: ArchivedEntry, time_ns: int) -> Answered | None:
         """An archived entry is applied; what a retry of it finds now, None if that has not changed."""
         self._time_ns = time_ns
         report = self._records.report(archived.heal, self._runner.index, time_ns, archived.index - 1)
-        side = self._side(archived.heal, report.heal, report.fork)
-        side.at(archived.index)
-        for _ in range(NESTING_MAX):
-            if archived.entry.kind != Kind.ARCHIVED:
-                break
-            # What the history that ended had itself taken from a third.
-            archived = _decode_archived(archived.entry.body)
-            side = self._side(archived.heal, report.heal, report.fork)
-            side.at(archived.index)
+        side = self._side(archived.heal, report.fork)
         if self._records.is_decided(archived.index, archived.entry.term):
             return None
-        listed, answered = self._decide(archived, side, report)
+        listed, answered = self._decide(archived, side)
         self._records.add(report, listed)
         return answered
 
-    def _side(self, heal: str, within: str, fork: int) -> Side:
+    def _side(self, heal: str, fork: int) -> Side:
         side = self._sides.get(heal)
         if side is None:
-            side = self._sides[heal] = Side(heal, within, fork, fork + 1, sessions={})
+            side = self._sides[heal] = Side(heal, fork, sessions={})
             if len(self._sides) > SIDES_MAX:
                 self._sides.popitem(last=False)
         return side
 
-    def _decide(self, old: ArchivedEntry, side: Side, report: HealReport) -> tuple[HealedEntry, Answered | None]:
+    def _decide(self, old: ArchivedEntry, side: Side) -> tuple[HealedEntry, Answered | None]:
         entry = old.entry
         plain = HealedEntry(old.index, entry.term, self._runner.index, entry.kind, Fate.OTHER, old.acknowledged)
         try:
@@ -111,29 +97,26 @@ class Fates:
                 case Kind.COMMAND:
                     return self._command(old, _decode_command(entry.body), side, plain)
                 case Kind.SESSION_OPENED:
-                    self._opened(_decode_opened(entry.body), side)
+                    self._opened(_decode_opened(entry.body), old.index, side)
                 case Kind.SESSION_CLOSED:
-                    self._closed(_decode_closed(entry.body).session, side)
-                case Kind.HEAL:
-                    begun = _decode_begun(entry.body)
-                    self._side(begun.heal, report.heal, min(begun.fork, report.fork))
+                    self._closed(_decode_closed(entry.body).session, old.index, side)
         except UNDECODABLE as error:
             self._runner.note("", f"archived entry of kind {entry.kind}", error)
         return plain, None
 
     # Sessions
 
-    def _opened(self, opened: SessionOpened, side: Side) -> None:
-        if not side.opened(opened.session, self._sessions):
+    def _opened(self, opened: SessionOpened, index: int, side: Side) -> None:
+        if not side.opened(opened.session, index, self._sessions):
             return
         session = self._sessions.adopt(opened)
         if session is not None:
             side.sessions[opened.session].ours = True
             self._runner.call_hooks("opened", session)
 
-    def _closed(self, session: str, side: Side) -> None:
+    def _closed(self, session: str, index: int, side: Side) -> None:
         """It ends here too only if the heal opened it: its client may have gone on in this history."""
-        known = side.session(session, self._sessions)
+        known = side.session(session, index, self._sessions)
         if known is None:
             return
         known.open = False
@@ -168,7 +151,7 @@ class Fates:
                 code=code,
             )
 
-        there = side.session(command.session, self._sessions)
+        there = side.session(command.session, old.index, self._sessions)
         applied = there is not None and side.applies(command, there)
         if there is not None and self._sessions.has(command):
             return listed(Fate.KNOWN), None

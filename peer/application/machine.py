@@ -145,7 +145,7 @@ class Machine:
             case Kind.ROSTER:
                 self.sessions.roster(_decode_roster(entry.body).ids())
             case Kind.SESSION_OPENED:
-                session = self.sessions.open(_decode_opened(entry.body), index)
+                session = self.sessions.open(_decode_opened(entry.body), index, self.time_ns)
                 if session is not None:
                     self._runner.call_hooks("opened", session)
             case Kind.SESSION_CLOSED:

@@ -1,6 +1,6 @@
 """A chat with one room."""
 
-from tanist.peer.application import Application, Context, Event, Refused, command, query
+from tanist.peer.application import Application, Choice, Context, Event, Refused, Superseded, command, query
 
 NICK_LENGTH_MAX = 32
 """Characters of a nickname: it stands before every line."""
@@ -8,6 +8,8 @@ TEXT_LENGTH_MAX = 4000
 """Characters of a message: a long paragraph."""
 HISTORY_MAX = 1000
 """Messages kept."""
+LEFT_MAX = 1000
+"""Nicknames remembered of those who left, the oldest forgotten first."""
 
 
 class Said(Event):
@@ -26,6 +28,8 @@ class Chat(Application):
     taken: dict[str, str]
     """Nickname to session."""
     said: list[Said]
+    left: dict[str, str]
+    """Session to nickname, of those who left: the other side of a split may still hear them."""
 
     @command
     def register(self, ctx: Context, nick: str) -> str:
@@ -64,9 +68,23 @@ class Chat(Application):
 
     def closed(self, ctx: Context) -> None:
         """Somebody left."""
-        self._free(ctx.session.id)
+        nick = self._free(ctx.session.id)
+        if nick is not None:
+            self.left[ctx.session.id] = nick
+            if len(self.left) > LEFT_MAX:
+                del self.left[next(iter(self.left))]
 
-    def _free(self, session: str) -> None:
+    def healed(self, ctx: Context, lost: Superseded) -> Choice:
+        """What was said on the other side is said here, by those who left in the split under their names, if still free."""
+        session = ctx.session.id
+        nick = self.left.pop(session, None)
+        if nick is not None and nick not in self.taken and session not in self.nicks:
+            self.nicks[session] = nick
+            self.taken[nick] = session
+        return "replay" if lost.acknowledged else "archive"
+
+    def _free(self, session: str) -> str | None:
         nick = self.nicks.pop(session, None)
         if nick is not None:
             del self.taken[nick]
+        return nick

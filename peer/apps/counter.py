@@ -7,7 +7,7 @@ TOTAL_MAX = 2**63 - 1
 
 
 class Counter(Application):
-    """One number that everybody can add to."""
+    """One number that everybody can add to. After a split it has what was added on both sides."""
 
     total: int
 

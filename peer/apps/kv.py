@@ -1,6 +1,6 @@
 """Keys and values."""
 
-from tanist.peer.application import Application, Context, Refused, command, query
+from tanist.peer.application import Application, Choice, Context, Refused, Superseded, command, query
 
 KEY_LENGTH_MAX = 1024  # Characters: a key is a name, not a document.
 VALUE_LENGTH_MAX = 512 * 1024  # Characters or bytes: two of them (`cas`) must fit into one command.
@@ -54,6 +54,10 @@ class Kv(Application):
     def keys(self, ctx: Context, prefix: str = "") -> list[str]:
         """The keys that begin with a prefix, sorted."""
         return sorted(key for key in self.values if key.startswith(prefix))[:KEYS_LISTED_MAX]
+
+    def healed(self, ctx: Context, lost: Superseded) -> Choice:
+        """Writes are done again, after those of the side that goes on; not `cas`, which was decided by what it saw."""
+        return "replay" if lost.acknowledged and lost.command != "cas" else "archive"
 
 
 def _check_key(key: str) -> None:
