@@ -75,7 +75,7 @@ class Chat(Application):
                 del self.left[next(iter(self.left))]
 
     def healed(self, ctx: Context, lost: Superseded) -> Choice:
-        """What was said on the other side is said here, by those who left in the split under their names, if still free."""
+        """What was said on the other side is said here; who had left here has the old name, if it is free."""
         session = ctx.session.id
         nick = self.left.pop(session, None)
         if nick is not None and nick not in self.taken and session not in self.nicks:
