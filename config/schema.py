@@ -10,9 +10,9 @@ import platformdirs
 from tanist.config import specs, values
 from tanist.config.addresses import listening, reachable
 from tanist.config.problems import Origin
-from tanist.config.sections import Group, Key, Log, Preempt, Session, Snapshot, Sync, words
+from tanist.config.sections import DAY_S, Group, Key, Log, Preempt, Session, Snapshot, Sync, words
 from tanist.config.specs import APPS_MAX, GATEWAYS_MAX, App, Gateway
-from tanist.config.values import NAME_CHARS_MAX, boolean, choice, fitting_name, integer, listing
+from tanist.config.values import NAME_CHARS_MAX, boolean, choice, fitting_name, integer, listing, number
 from tanist.election.roster import MEMBERS_MAX
 from tanist.election.settings import PACES, ElectionSettings, Pace, Safety, Serve
 from tanist.transport.settings import TransportSettings
@@ -23,6 +23,8 @@ HTTP_PORT = 7480
 """Where HTTP and the page are unless told otherwise."""
 PRIORITY_MAX = 1000
 """The highest priority, and as negative number the lowest: only the order counts."""
+FORGET_AFTER_S_MAX = 3650 * DAY_S
+"""The longest absence that can be configured: ten years, which is as good as never."""
 PEERS_MAX = MEMBERS_MAX
 """Addresses to find a cluster by: more than a cluster has members cannot be meant."""
 _NAME_TAKES = f"1 to {NAME_CHARS_MAX} letters a-z, digits and `.` `_` `-`"
@@ -180,6 +182,26 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
             parse=choice(Preempt),
         ),
     ] = Preempt.NEVER
+    preempt_after_s: Annotated[
+        float,
+        Key(
+            meaning="How long a peer must have been better than the server, by priority or power and without a break, "
+            "before it takes over; twice as long for each time it was lost within an hour.",
+            takes=f"1 to {DAY_S}",
+            parse=number(1, DAY_S),
+            unit="seconds",
+        ),
+    ] = 60
+    forget_after_s: Annotated[
+        float,
+        Key(
+            meaning="Survivor mode: after how long out of the server's sight a member is dropped from the roster, so "
+            "that nobody waits for it. It joins again when it returns. 0 never.",
+            takes=f"0 to {FORGET_AFTER_S_MAX}",
+            parse=number(0, FORGET_AFTER_S_MAX),
+            unit="seconds",
+        ),
+    ] = 30 * DAY_S
     snapshot: Annotated[Snapshot, Group(meaning="When the log is replaced by the state it led to.")] = Snapshot()
     apps: Annotated[
         tuple[App, ...],
@@ -270,5 +292,7 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
             snapshot_every=self.snapshot.every,
             snapshot_keep=self.snapshot.keep,
             preempt=str(self.preempt),
+            preempt_after_ms=self.preempt_after_s * 1000,
+            forget_after_ms=self.forget_after_s * 1000,
             discovery=self.discovery,
         )

@@ -8,14 +8,13 @@ same order give the same outputs.
 
 from random import Random
 
-from tanist.election import ballots, events
+from tanist.election import ballots, events, handingover
 from tanist.election.ballots import Voter
 from tanist.election.behaviour import Behaviour
 from tanist.election.candidacy import Candidacy
 from tanist.election.entries import Entry
 from tanist.election.evidence import ENDS_RETRIES, Evidence
 from tanist.election.following import FollowingServer
-from tanist.election.handingover import HandingOver
 from tanist.election.history import NO_TERM, Term
 from tanist.election.messages import (
     Append,
@@ -219,7 +218,7 @@ class Core:
             case ConditionRead(power, load):
                 node.power, node.load = power, load
             case HandOverAsked(to):
-                self._hand_over(to)
+                self.hand_over(to)
             case LeaveAsked(peer):
                 self._leave(peer)
             case GoodbyeAsked(reason):
@@ -467,26 +466,20 @@ class Core:
         node.log.compact(min(index, index - node.settings.snapshot_keep))
         node.emit(events.LogCompacted(index, node.log.first))
 
-    def _hand_over(self, to: str | None) -> None:
-        behaviour = self.behaviour
-        node = self.node
-        if not isinstance(behaviour, Reign):
-            node.emit(events.HandoverEnded("this peer does not serve", 0))
-            return
-        if behaviour.handover is not None:
-            return
-        usable = [e for e in behaviour.list.entries if e.in_sync and e.id in behaviour.replication.clients]
-        chosen = next((e for e in usable if to is None or to in (e.id, e.name)), None)
-        if chosen is None:
-            who = "nobody follows in sync" if to is None else f"{to} is not among the fallbacks in sync"
-            node.emit(events.HandoverEnded(f"nobody to hand over to: {who}", 0))
-            return
-        behaviour.handover = HandingOver(behaviour, chosen.id, "asked to")
+    def hand_over(self, to: str | None, reason: str = "asked to") -> None:
+        """Hand the reign over to a peer (id or name), or to the heir."""
+        if isinstance(self.behaviour, Reign):
+            handingover.begin(self.behaviour, to, reason)
+        else:
+            self.node.emit(events.HandoverEnded("this peer does not serve", 0))
 
     def _leave(self, peer: str) -> None:
         if isinstance(self.behaviour, Reign):
             self.behaviour.joining.leave(peer)
-        elif isinstance(self.behaviour, FollowingServer):
+        elif peer == self.node.me.id:
+            # Without a server now: the next one is told.
+            self.node.leaving = True
+        if isinstance(self.behaviour, FollowingServer):
             self.behaviour.leave(peer)
 
     def log_time(self) -> int:

@@ -213,6 +213,25 @@ class MemberChanged(Event, frozen=True):
     change: str
 
 
+class MemberForgotten(Event, frozen=True):
+    """Survivor mode: a member that was away for long is dropped; it joins again if it returns."""
+
+    line = "{name} ({peer}) has been away for {away_ms:.0f} ms and is dropped"
+    level = "warning"
+    peer: str
+    name: str
+    away_ms: float
+
+
+class BetterRanked(Event, frozen=True):
+    """A client ranks above this server by priority or power, and takes over if that stays so (`preempt: idle`)."""
+
+    line = "{peer} ranks above this server ({why}), and takes over when idle after {wait_ms:.0f} ms"
+    peer: str
+    why: str
+    wait_ms: float
+
+
 class PeerSeen(Event, frozen=True):
     """A link to a peer is open."""
 

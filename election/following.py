@@ -11,6 +11,7 @@ from tanist.election.commit import Durability
 from tanist.election.entries import Entry, Proposal
 from tanist.election.evidence import Evidence
 from tanist.election.history import EMPTY, Term, fork
+from tanist.election.joining import LEFT
 from tanist.election.log import Log
 from tanist.election.messages import (
     Append,
@@ -179,6 +180,8 @@ class FollowingServer(Behaviour):
         node.without_since = None
         node.heir_named = None
         node.emit(events.ServerFollowed(self.server, self.address, str(self.term), without / MS))
+        if node.leaving:
+            self.leave(node.me.id)
 
     # The log
 
@@ -427,6 +430,9 @@ class FollowingServer(Behaviour):
         self.core.handed_over(message.heir)
 
     def _refused(self, code: str, text: str) -> None:
+        if code == LEFT:
+            self.node.halt(LEFT, text)
+            return
         self.node.emit(events.PeerRefused(self.server, code, text))
         self.node.halt("refused", f"the server refused this peer ({code}): {text}")
 

@@ -15,6 +15,22 @@ HELD_PROPOSALS_MAX = 16_384
 """Proposals held meanwhile; what comes beyond is declined, to be sent again."""
 
 
+def begin(reign: "Reign", to: str | None, reason: str) -> None:
+    """Hand a reign over to a peer (id or name), or to the heir; if that cannot be, an event says why."""
+    node = reign.node
+    if reign.handover is not None:
+        return
+    here = reign.in_touch()
+    usable = [e for e in reign.list.entries if e.in_sync and e.id in here]
+    chosen = next((e for e in usable if to is None or to in (e.id, e.name)), None)
+    if chosen is None:
+        who = "nobody follows in sync" if to is None else f"{to} is not among the fallbacks in sync"
+        node.leaving = False
+        node.emit(events.HandoverEnded(f"nobody to hand over to: {who}", 0))
+        return
+    reign.handover = HandingOver(reign, chosen.id, reason)
+
+
 class HandingOver:
     """One hand-over under way, of one reign to one heir. It ends by the heir's ballot, or is abandoned."""
 
@@ -62,6 +78,7 @@ class HandingOver:
         """Go on serving; no flag stays behind."""
         self.ended(f"abandoned: {why}")
         self.node.heir_named = None
+        self.node.leaving = False
         reign, held = self.reign, tuple(self.held)
         reign.handover = None
         if held:

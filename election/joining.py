@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tanist.election.commit import has_majority
 from tanist.election.log import roster_entry_body
 from tanist.election.messages import Refuse
 from tanist.election.roster import MEMBERS_MAX, Member, Roster
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 CHANGES_WAITING_MAX = 256
 """Changes that wait for their turn; a peer beyond asks again when it follows anew."""
 
+LEFT = "left"
+"""The code for a peer that was taken out of the cluster; it ends, and that is no error."""
+LEFT_TEXT = "this peer was taken out of the cluster (tanist leave); to join again it needs a new data directory"
+
 
 class Joining:
     """The membership changes of one reign."""
@@ -22,6 +27,9 @@ class Joining:
         self.reign = reign
         self.node = reign.node
         self._waiting: dict[str, Member | None] = {}
+        """Changes by id: the member as it shall be, or None to take it out."""
+        self._dropped: set[str] = set()
+        """Which of those to be taken out may join again."""
 
     def myself(self) -> None:
         """The server is a member like any other."""
@@ -37,6 +45,8 @@ class Joining:
         """Why this one may not join, if so."""
         node = self.node
         roster = node.log.roster
+        if member.id in roster.left:
+            return Refuse(LEFT, LEFT_TEXT)
         same = roster.named(member.name)
         if same is not None and same.id != member.id and (same.id == node.me.id or same.id in node.links):
             taken = f"the name {member.name!r} is taken by the live peer {same.id} at {same.address}"
@@ -63,9 +73,32 @@ class Joining:
         return msgspec.structs.replace(member, voter=voter, joined_ns=joined_ns, damaged=damaged)
 
     def leave(self, peer: str) -> None:
-        """Take a member out."""
-        if self.node.log.roster.get(peer) is not None:
+        """Take a member out for good; this server itself hands over first."""
+        if peer == self.node.me.id:
+            self._leave_myself()
+        elif self.node.log.roster.get(peer) is not None:
+            self._dropped.discard(peer)
             self._ask(peer, None)
+
+    def forget(self, peer: str) -> None:
+        """Drop a member that has been away for long: it may come back."""
+        self._dropped.add(peer)
+        self._ask(peer, None)
+
+    def _leave_myself(self) -> None:
+        node = self.node
+        if not node.others():
+            node.halt(LEFT, "this was the last member of the cluster; what it holds stays in its data directory")
+            return
+        node.leaving = True
+        self.reign.core.hand_over(None, "it leaves the cluster")
+
+    def _tell_those_who_left(self) -> None:
+        """Whoever is out, by a roster that is committed, need not be followed by anybody any more."""
+        node, reign = self.node, self.reign
+        for peer in [p for p in reign.replication.clients if p in node.log.roster.left]:
+            node.send(peer, Refuse(LEFT, LEFT_TEXT))
+            reign.losing.forget(peer)
 
     def go_on(self) -> None:
         """Write the next change when the one before is committed, and one of this reign's entries is."""
@@ -73,14 +106,32 @@ class Joining:
         if node.log.roster_index > node.commit or (node.quorum and not self.reign.open):
             return
         roster = node.log.roster
+        if roster.left:
+            self._tell_those_who_left()
+        held: dict[str, Member | None] = {}
         while self._waiting:
             peer = next(iter(self._waiting))
             member = self._waiting.pop(peer)
-            changed = roster.without(peer) if member is None else roster.with_member(self._due(member))
+            if member is None and not self._may_go(peer):
+                held[peer] = None
+                continue
+            if member is None:
+                changed = roster.without(peer, for_good=peer not in self._dropped)
+                self._dropped.discard(peer)
+            else:
+                changed = roster.with_member(self._due(member))
             if changed != roster:
+                self._waiting.update(held)
                 self._write(changed)
                 return
+        self._waiting = held
         self._promote()
+
+    def _may_go(self, peer: str) -> bool:
+        """Quorum mode: whether those who stay and are here could go on without a voter; else it goes later."""
+        node = self.node
+        stay = node.log.voters - {peer}
+        return not node.quorum or has_majority({node.me.id, *self.reign.in_touch()}, stay)
 
     def _promote(self) -> None:
         """A learner that has caught up votes from now on."""

@@ -108,6 +108,12 @@ class Node:
         """The peer that this peer's own live server told to stand, and until when that holds."""
         self.without_since: int | None = None
         """Since when this peer has had no server."""
+        self.seen: dict[str, int] = {}
+        """When members that are away were last linked to this peer."""
+        self.forgotten: dict[str, str] = {}
+        """Members that were dropped for being away, and where they listened: they are still looked for."""
+        self.leaving = False
+        """Whether this peer was asked to leave the cluster, and did not yet."""
         self.sided_at: int | None = None
         """When this peer last left a live server for a candidate with more support."""
         self.started = 0
@@ -394,10 +400,12 @@ class Node:
     def lost_link(self, peer: str) -> None:
         """Forget a link that ended."""
         self.links.pop(peer, None)
+        if self.log.roster.get(peer) is not None:
+            self.seen[peer] = self.now
 
     def close(self, peer: str, reason: str) -> None:
         """End the links to a peer; no `LinkDown` will say so."""
-        self.links.pop(peer, None)
+        self.lost_link(peer)
         self.out.close.append((peer, reason))
 
     def serving_term(self) -> Term:

@@ -14,8 +14,10 @@ from tanist.election.commitset import CommitSet
 from tanist.election.entries import BODY_BYTES_MAX, PROPOSED_KINDS, Entry, Kind, Proposal
 from tanist.election.evidence import Evidence
 from tanist.election.fallbacks import NO_LIST, FallbackList
+from tanist.election.forgetting import Forgetting
 from tanist.election.handingover import HandingOver
 from tanist.election.joining import Joining
+from tanist.election.losing import Losing
 from tanist.election.measuring import Measuring
 from tanist.election.meeting import Meeting
 from tanist.election.messages import (
@@ -41,6 +43,8 @@ from tanist.election.messages import (
     Stored,
 )
 from tanist.election.precedence import Claim
+from tanist.election.preempting import Preempting
+from tanist.election.probing import Probing
 from tanist.election.proving import Proving
 from tanist.election.publishing import Publishing
 from tanist.election.reads import Reads
@@ -70,6 +74,8 @@ class Reign(Behaviour):
         self.joining = Joining(self)
         self.meeting = Meeting(self)
         self.salvaging = Salvaging(self)
+        self.losing = Losing(self)
+        self.probing = Probing(self)
         self.handover: HandingOver | None = None
         self.begun = node.now
         self.opens_at = 0
@@ -79,11 +85,12 @@ class Reign(Behaviour):
         """Until when a new reign waits for a first member of its commit set before it goes on alone."""
         self.round = 0
         self.heartbeat_at = node.now
-        self.probe_at = node.now
         self.ticked_at = node.now
         """When what time brings was last looked at."""
         self.list = FallbackList(self.term, 0, ())
         self.measuring = Measuring(node)
+        self.preempting = Preempting(self)
+        self.forgetting = Forgetting(self)
         self.publishing = Publishing(self)
         self.majority_at = node.now
         self.proving: Proving | None = None
@@ -105,6 +112,7 @@ class Reign(Behaviour):
         first = node.log.last == 0
         node.without_since = None
         node.heir_named = None
+        node.leaving = False
         self.write([(Kind.REIGN, b"")])
         self.opens_at = node.log.last
         node.emit(events.ReignBegan(str(self.term), node.log.last, without / MS, first))
@@ -115,7 +123,7 @@ class Reign(Behaviour):
         for peer in list(node.links):
             self.announce(peer)
         self.beat()
-        self._probe()
+        self.probing.probe()
 
     def announce(self, peer: str) -> None:
         """Tell a peer that this one serves, and what it has."""
@@ -148,22 +156,23 @@ class Reign(Behaviour):
             return False
         if not fit:
             return True
+        self.preempting.busy_at = node.now
         number, holder = self.term.number, self.term.holder
         time_ns, bits = self.core.log_time(), node.rng.getrandbits
         node.append([Entry(number, holder, p.kind, time_ns, bits(63), p.body) for p in fit])
         self.replication.push_all()
-        self._advance()
+        self.advance()
         return True
 
     def persisted(self) -> None:
         if self.renewal is not None and self.node.on_disk(self.renewal):
             self.core.renewed()
         else:
-            self._advance()
+            self.advance()
 
     # Committing
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
         """Commit what may be acknowledged now, and say so."""
         node = self.node
         if self.proving is not None:
@@ -194,7 +203,8 @@ class Reign(Behaviour):
         if node.quorum:
             return [me]
         if self.forming_until:
-            if not self.commit_set.counting and node.now < self.forming_until and not self.open:
+            waits = not self.commit_set.counting and node.now < self.forming_until and not self.open
+            if waits and node.others():
                 return None
             self.forming_until = 0
         if node.settings.sync_strict:
@@ -218,7 +228,7 @@ class Reign(Behaviour):
         if self.publishing.publish():
             self.heartbeat_at = self.node.now
         if self.commit_set.settle(self.replication.clients, self.node.now):
-            self._advance()
+            self.advance()
 
     def beat(self) -> None:
         """One round of heartbeats."""
@@ -275,7 +285,7 @@ class Reign(Behaviour):
             case Leave(member):
                 self.joining.leave(member)
             case Goodbye(reason):
-                self._left(peer, reason)
+                self.losing.gone(peer, reason)
             case Refuse(code, text):
                 self.node.emit(events.PeerRefused(peer, code, text))
             case Fetch():
@@ -292,7 +302,7 @@ class Reign(Behaviour):
         if client.stored(match_):
             if before < self.opens_at <= match_ and client.round:
                 self._caught_up()
-            self._advance()
+            self.advance()
         self.replication.push(peer, client)
 
     def _copied(self, peer: str, index: int) -> None:
@@ -324,7 +334,7 @@ class Reign(Behaviour):
         self._note_disk(peer, client, message.able)
         self.commit_set.heard(peer, node.now)
         if self.commit_set.settle(self.replication.clients, node.now):
-            self._advance()
+            self.advance()
         if first:
             self._caught_up()
         self._note_majority()
@@ -341,7 +351,7 @@ class Reign(Behaviour):
             why = f"the disk of {peer} cannot be counted on"
             self.node.emit(events.CommitSetChanged(sorted(self.commit_set.counting), why))
         self.publish()
-        self._advance()
+        self.advance()
 
     def _note_majority(self) -> None:
         """Since when a majority, this peer included, has been heard: the oldest of the newest confirmations."""
@@ -356,55 +366,10 @@ class Reign(Behaviour):
         self.announce(remote.id)
 
     def link_down(self, peer: str, evidence: Evidence, detail: str) -> None:
-        if not self._forget(peer):
-            return
-        node = self.node
-        node.emit(events.PeerLost(peer, evidence, detail))
-        self._lost(peer)
-        # Refused, it is gone for certain and is waited for no longer; else it may only be cut off.
-        node.reach_for(peer, node.times.retry)
-        self.publish()
-        if self.handover is not None:
-            self.handover.lost(peer)
-
-    def _lost(self, peer: str) -> None:
-        """A client was lost without a goodbye."""
-        self.node.stability.lost(peer, self.node.now)
-        self.measuring.forget(peer)
-
-    def _forget(self, peer: str) -> bool:
-        """A client is gone, for now or for good. Returns whether it was one."""
-        self.salvaging.lost(peer)
-        return self.replication.forget(peer) is not None
+        self.losing.link_down(peer, evidence, detail)
 
     def dial_failed(self, address: str, evidence: Evidence, detail: str) -> None:
-        if evidence is not Evidence.REFUSED:
-            return
-        for peer in self.commit_set.waited_for():
-            if self.node.address_of(peer) == address and peer not in self.node.links:
-                self._left(peer, "refused")
-
-    def _left(self, peer: str, reason: str) -> None:
-        """A peer is gone for certain."""
-        if reason != "refused":
-            self.node.emit(events.PeerLost(peer, Evidence.GOODBYE, reason))
-        known = self._forget(peer)
-        if self.commit_set.gone(peer) or known:
-            self.node.emit(events.CommitSetChanged(sorted(self.commit_set.counting), f"{peer} is gone: {reason}"))
-            self.publish()
-            self._advance()
-
-    def _probe(self) -> None:
-        """Look for members that are away, and for the addresses this peer was given."""
-        node = self.node
-        spread = 1 + node.rng.random() / 2
-        self.probe_at = node.now + int(max(node.times.retry, node.times.timeout / 2) * spread)
-        linked = {r.address for r in node.links.values()}
-        for member in node.others():
-            node.reach_for(member.id, node.times.retry)
-        for address in node.me.given:
-            if address not in linked and address != node.me.address and address not in self.core.reached:
-                node.dial(address, node.times.retry)
+        self.losing.dial_failed(address, evidence)
 
     # Reads
 
@@ -428,7 +393,7 @@ class Reign(Behaviour):
             return
         self.proving = Proving(node.now, self.round + 1, by)
         self.beat()
-        self._probe()
+        self.probing.probe()
 
     def _look_at_proof(self) -> None:
         proving, node = self.proving, self.node
@@ -439,7 +404,7 @@ class Reign(Behaviour):
             node.without_since = None
             node.emit(events.ReignProved(str(self.term), (node.now - proving.since) / MS))
             self.publish()
-            self._advance()
+            self.advance()
 
     def alive_server(self) -> tuple[str, int] | None:
         if self.proving is not None:
@@ -463,35 +428,24 @@ class Reign(Behaviour):
             if self.core.behaviour is not self:
                 return
         if now >= self.heartbeat_at:
-            self._drop_silent()
+            self.losing.drop_silent()
             self.measuring.look()
+            self.forgetting.look()
             self.publish()
+            self.preempting.look()
             self.joining.go_on()
             self.beat()
-        if now >= self.probe_at:
-            self._probe()
+        if now >= self.probing.at:
+            self.probing.probe()
         self.commit_set.settle(self.replication.clients, now)
         self.salvaging.tick()
-        self._advance()
+        self.advance()
         self.reads.go_on()
         self.ticked_at = now
 
-    def _drop_silent(self) -> None:
-        """Clients that confirm nothing keep their place only while they may still count."""
-        node = self.node
-        for peer, client in list(self.replication.clients.items()):
-            silent = node.now - client.heard_at
-            if silent > max(node.times.sync, 2 * node.times.timeout):
-                self._forget(peer)
-                self._lost(peer)
-                node.emit(events.PeerLost(peer, Evidence.SILENT, f"for {silent / MS:.0f} ms"))
-                node.close(peer, "silent")
-            elif client.reached == client.was_at < node.log.last and silent < node.times.timeout:
-                self.replication.nudge(peer, client)
-
     def deadline(self) -> int | None:
         node = self.node
-        times = [self.heartbeat_at, self.probe_at]
+        times = [self.heartbeat_at, self.probing.at]
         if self.forming_until and self.proving is None:
             times.append(self.forming_until)
         if self.proving is not None:

@@ -17,9 +17,13 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Roster(msgspec.Struct, frozen=True, array_like=True):
-    """The members, by id in order, so that equal rosters are equal bytes."""
+    """The members, by id in order, so that equal rosters are equal bytes.
+
+    `left` are the ids that were taken out for good, oldest first: they do not join again.
+    """
 
     members: tuple[Member, ...] = ()
+    left: tuple[str, ...] = ()
 
     def get(self, peer: str) -> Member | None:
         """The member with this id, if there is one."""
@@ -46,13 +50,16 @@ class Roster(msgspec.Struct, frozen=True, array_like=True):
     def with_member(self, member: Member) -> "Roster":
         """This roster with a member added or replaced."""
         rest = [m for m in self.members if m.id != member.id]
-        return Roster(tuple(sorted([*rest, member], key=lambda m: m.id)))
+        return Roster(tuple(sorted([*rest, member], key=lambda m: m.id)), self.left)
 
-    def without(self, peer: str) -> "Roster":
-        """This roster without a member."""
-        return Roster(tuple(m for m in self.members if m.id != peer))
+    def without(self, peer: str, *, for_good: bool) -> "Roster":
+        """This roster without a member, which may join again or not."""
+        left = (*(i for i in self.left if i != peer), peer)[-LEFT_MAX:] if for_good else self.left
+        return Roster(tuple(m for m in self.members if m.id != peer), left)
 
 
 NOBODY = Roster()
+LEFT_MAX = 256
+"""Ids remembered of those that left: one so old that it fell out joins as a newcomer would."""
 MEMBERS_MAX = 64
 """Members of a roster: each heartbeat round costs a message a member, and a ballot asks all of them."""

@@ -109,6 +109,10 @@ class ElectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Entries kept behind a snapshot for clients that are only a little behind."""
     preempt: str = "never"
     """Whether a better-ranked peer takes over from a live server: never or idle."""
+    preempt_after_ms: float = 60_000
+    """How long a peer must have been better than the server without a break before it takes over."""
+    forget_after_ms: float = 30 * 86_400_000
+    """Survivor mode: after how long away a member is dropped from the roster; 0 never."""
     discovery: bool = False
     """Whether peers may yet be found on the network; if not and none was named, a first peer serves at once."""
 

@@ -1,4 +1,4 @@
-"""What a running peer does beside the election: snapshots, due timers, ended sessions."""
+"""What a running peer does beside the election: snapshots, due timers, ended sessions, a look at the machine."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from tanist.election.events import Event
 from tanist.election.ready import SnapshotTaken, Submit
 from tanist.election.roles import Role
 from tanist.peer import clock
+from tanist.peer.condition import ConditionWatch
 from tanist.peer.driver import Driver
 from tanist.peer.electionlog.peer_events import SnapshotWritten
 from tanist.peer.replica import Replica
@@ -38,6 +39,7 @@ class Chores:
         self._store = store
         self._config = config
         self._emit = emit
+        self._condition = ConditionWatch(driver.feed)
         self._loop = asyncio.get_running_loop()
         self._every: asyncio.TimerHandle | None = None
         self._due: asyncio.TimerHandle | None = None
@@ -51,10 +53,12 @@ class Chores:
 
     def start(self) -> None:
         """Begin."""
+        self._condition.start()
         self._every = self._loop.call_later(CHORES_EVERY_S, self._now_and_then)
 
     def stop(self) -> None:
         """End."""
+        self._condition.stop()
         for handle in (self._every, self._due):
             if handle is not None:
                 handle.cancel()

@@ -20,6 +20,7 @@ from tanist.election.core import Core
 from tanist.election.entries import Proposal
 from tanist.election.events import Event, HandoverEnded, RoleChanged
 from tanist.election.history import NO_TERM, Term
+from tanist.election.joining import LEFT
 from tanist.election.node import Self as Me
 from tanist.election.ready import (
     Apply,
@@ -74,7 +75,7 @@ from tanist.transport.tcp import TcpTransport
 
 DRAIN_S = 3.0
 """How long an ending peer waits for the answers to calls in flight."""
-EXIT_CODES = {"refused": 5, "no_server": 3}
+EXIT_CODES = {"refused": 5, "no_server": 3, LEFT: 0}
 """Exit status of a peer that cannot go on, by the reason's code; 1 for all others."""
 
 
@@ -347,6 +348,8 @@ class Peer:
         member = roster.get(peer or self._driver.core.node.me.id) or roster.named(peer or "")
         if member is None:
             raise CallError(f"no member is called {peer!r}", "not_found")
+        if self._driver.core.server is None and member.id != self._driver.core.node.me.id:
+            raise nobody(self._driver.core, "a member is taken out by the server")
         self._driver.feed(LeaveAsked(member.id))
 
     def _must_run(self) -> None:

@@ -23,6 +23,8 @@ def test_the_core_is_told_everything_it_takes() -> None:
         fallbacks=4,
         snapshot=Snapshot(every=10, keep=1),
         preempt=Preempt.IDLE,
+        preempt_after_s=5,
+        forget_after_s=7,
         discovery=True,
     )
     told = config.election()

@@ -85,7 +85,7 @@ def test_an_acceptance_is_not_forgotten_for_the_refusal_of_another_attempt() -> 
     world.run_until(lambda: any(isinstance(r, FoundingRecord) for r in peer.disk), SETTLE_MS)
     (accepted,) = [r for r in peer.disk if isinstance(r, FoundingRecord)]
     assert accepted.accepted
-    other = accepted.members.without(names["c"].id)
+    other = accepted.members.without(names["c"].id, for_good=False)
     peer.stored.take(FoundingRecord(2, other, False))
     assert peer.stored.founding == accepted
     peer.stored.take(FoundingRecord(accepted.number, accepted.members, False))
