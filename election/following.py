@@ -275,7 +275,6 @@ class FollowingServer(Behaviour):
             node.send(self.server, Stored(self.term, match_))
         if self.version_due is not None and node.on_disk(self.version_due):
             self.version_due = None
-            node.list_stored = node.fallbacks.version
             self._confirm()
 
     # Heartbeats
@@ -312,7 +311,10 @@ class FollowingServer(Behaviour):
             self.sent_at[self.sequence] = node.now
             if len(self.sent_at) > CONFIRMATIONS_REMEMBERED:
                 self.sent_at.popitem(last=False)
-        version = node.list_stored if node.fallbacks.term == self.term and self.version_due is None else 0
+        listed, version = node.list_stored
+        if listed != self.term:
+            # What it says of versions would be read as of this reign's.
+            version = 0
         stored = min(node.durable, self.holds_to)
         said = Confirm(self.term, self.round, self.sequence, version, stored, node.condition, able)
         node.send(self.server, said)

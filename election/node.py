@@ -81,7 +81,8 @@ class Node:
         self.number = stored.number
         self.voted_for = stored.voted_for
         self.fallbacks = stored.fallbacks
-        self.list_stored = stored.fallbacks.version
+        self.list_stored = stored.fallbacks.age()
+        """Which list is on disk: its term and version."""
         self.last_server = stored.last_server
         self.last_address = stored.last_address
         self.founding = stored.founding
@@ -123,6 +124,8 @@ class Node:
         self.stability = Stability()
         self._marks: deque[tuple[int, int, int]] = deque()
         """Records on their way to the disk: persist id, the log's end then, and since when."""
+        self._lists: deque[tuple[int, tuple[Term, int]]] = deque()
+        """Lists on their way to the disk: under which id, and the age of each."""
         self._after_disk: deque[tuple[int, str, Message]] = deque()
 
     # What this peer is
@@ -224,6 +227,8 @@ class Node:
         """Take in that records are on disk, and release what waited for them."""
         while self._marks and self._marks[0][0] <= persist_id:
             self.durable = self._marks.popleft()[1]
+        while self._lists and self._lists[0][0] <= persist_id:
+            self.list_stored = self._lists.popleft()[1]
         while self._after_disk and self._after_disk[0][0] <= persist_id:
             _, peer, message = self._after_disk.popleft()
             self.send(peer, message)
@@ -279,6 +284,7 @@ class Node:
         self.fallbacks = fallbacks
         self.last_server, self.last_address = server, address
         self.persist(ListRecord(fallbacks, server, address))
+        self._lists.append((self.persist_id, fallbacks.age()))
 
     def learn_list(self, fallbacks: FallbackList) -> bool:
         """Take a list from a peer that seeks too, if it is newer than mine."""

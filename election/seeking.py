@@ -435,6 +435,10 @@ class Seeking(Behaviour):
         if not node.able:
             self._cannot_stand()
             return
+        if self._met_history():
+            # It stands once it has waited for what it may lack; this peer has nothing to serve but an empty state.
+            self._again_after(node.times.round)
+            return
         missing = self._missing()
         if missing and self.waiting_until is None and not self._waited():
             self.waiting_until = self.since + node.times.start_wait
@@ -443,6 +447,13 @@ class Seeking(Behaviour):
             return
         node.emit(events.FallbackChosen(node.me.id, "nobody is before me"))
         self.core.stand(self.evidence)
+
+    def _met_history(self) -> bool:
+        """Survivor mode: whether this peer has no history, and one that answers has one and may stand."""
+        node = self.node
+        if node.quorum or node.log.last:
+            return False
+        return any(c.answered and c.able and c.history.last for c in self.contacts.by_id.values())
 
     def _waited(self) -> bool:
         return self.node.now - self.since >= self.node.times.start_wait

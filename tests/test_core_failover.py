@@ -267,3 +267,21 @@ def test_without_faults_no_server_changes(safety: Safety, pace: str) -> None:
     assert server(world) is first
     assert sum(len(p.names_of(events.ReignBegan)) for p in world.peers.values()) == 1
     all_applied(world, *(b"%d" % i for i in range(50)))
+
+
+def test_a_peer_without_history_never_stands_against_one_that_has_some() -> None:
+    """Also when that one waits longer for others than a hold lasts: it will stand, and an empty state is no substitute.
+
+    Without the rule the newcomer struck it off after one retry round, and stood."""
+    world = World(3)
+    Invariants(world, Safety.SURVIVOR)
+    world.cluster("a b", pace=PACES["fast"])
+    for name in "ab":
+        world.kill(name)
+    world.start("b")
+    world.run(5)
+    world.add("c", peers="b", pace=PACES["fast"])
+    ballots = world.peers["c"].names_of
+    world.run_until(lambda: bool(world.servers()), SETTLE_MS)
+    assert server(world).name == "b"
+    assert not ballots(events.CanvassStarted)

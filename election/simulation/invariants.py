@@ -17,6 +17,8 @@ from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
 from tanist.election.simulation.archive_checks import archive_problem, archived_commands, missing
+from tanist.election.simulation.conduct import Conduct
+from tanist.election.simulation.inside import Inside
 from tanist.election.simulation.world import VirtualPeer, World
 
 
@@ -47,6 +49,8 @@ class Invariants:
         """Linearizable reads on their way: (peer, incarnation, request) to what was committed when it was asked."""
         self.steps = 0
         world.watchers.append(self.watch)
+        for watcher in (Inside(world, self.quorum), Conduct(world, self.quorum)):
+            world.watchers.append(watcher.watch)
 
     def submit(self, name: str, *bodies: bytes) -> None:
         """Submit commands whose acknowledgement is kept in mind."""
