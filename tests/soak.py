@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 from random import Random
+from typing import Any
 
 from tanist.election.commit import Durability
+from tanist.election.condition import Load, Power
+from tanist.election.ready import ConditionRead
 from tanist.election.roles import Role
 from tanist.election.settings import PACES, Safety, Serve
 from tanist.election.simulation.invariants import Broken, Invariants
@@ -52,6 +55,10 @@ class Life:
         self.watch.final()
         self._still_serves()
 
+    def _settings(self) -> dict[str, Any]:
+        """More settings of a peer."""
+        return {}
+
     def _gap_ms(self) -> float:
         return PACES[self.pace].retry_interval_ms * 0.5
 
@@ -72,6 +79,7 @@ class Life:
                 priority=rng.choice([0, 0, 0, 1]),
                 sync_successors=rng.choice([1, 1, 2]),
                 sync_strict=rng.random() < 0.2,
+                **self._settings(),
             )
             if rng.random() < 0.5:
                 world.run(rng.random() * self._gap_ms())
@@ -183,7 +191,46 @@ class Life:
         for body, name in self.watch.submitted.items():
             if int(body) > self.commands - len(self.names):
                 assert body in world.peers[name].commands(), f"{body!r} of {name} was never applied"
-        assert [p.id for p in world.running() if p.role is Role.SERVER] == [server], "the server changed in peace"
+        serving = [p.id for p in world.running() if p.role is Role.SERVER]
+        assert serving == [server] or self._may_follow(server, serving), "the server changed in peace"
+
+    def _may_follow(self, before: str, now: list[str]) -> bool:
+        """Whether a server may be followed by another without a fault."""
+        return False
+
+
+class RankedLife(Life):
+    """A life in which machines change their condition, better ones take over, and members are forgotten."""
+
+    def __init__(self, seed: int, safety: Safety) -> None:
+        super().__init__(seed, safety)
+        self.ranks = Random(f"ranks {seed} {safety}")
+
+    def _settings(self) -> dict[str, Any]:
+        pace = PACES[self.pace]
+        return {
+            "preempt": "idle",
+            "preempt_after_ms": self.ranks.choice([1, 2, 5]) * pace.heartbeat_timeout_ms,
+            "forget_after_ms": self.ranks.choice([0, 3, 10]) * pace.sync_timeout_ms,
+        }
+
+    def _something(self) -> None:
+        if self.ranks.random() < 0.2:
+            peer = self.world.peers[self.ranks.choice(self.names)]
+            if peer.core is not None and not peer.frozen:
+                self.world.feed(peer, ConditionRead(self.ranks.choice(list(Power)), self.ranks.choice(list(Load))))
+        else:
+            super()._something()
+
+    def _may_follow(self, before: str, now: list[str]) -> bool:
+        """One that is better by priority or power takes over in peace too."""
+
+        def rank(peer: str) -> tuple[int, int]:
+            core = self.world.by_id[peer].core
+            assert core is not None
+            return core.node.settings.priority, core.node.power
+
+        return len(now) == 1 and rank(now[0]) > rank(before)
 
 
 def deaths(seed: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 import pytest
-from soak import Life, deaths
+from soak import Life, RankedLife, deaths
 
 from tanist.election.messages import Stored, Vote
 from tanist.election.settings import Safety
@@ -16,23 +16,31 @@ LIVES_A_TEST = 15
 """Seeds of one test: enough to be quick to report, few enough to be told apart."""
 
 
-def live(seeds: range, safety: Safety) -> None:
+def live(seeds: range, safety: Safety, kind: type[Life] = Life) -> None:
     """Run lives; the first that fails is told with its seed and what happened last."""
     for seed in seeds:
-        life = Life(seed, safety)
+        life = kind(seed, safety)
         try:
             life.run()
         except Exception as error:
             story = life.world.story(life.world.now / 1e6 - 2000).splitlines()[-60:]
             told = "\n".join([*life.told[-20:], *story])
             where = "".join(traceback.format_exception(error)[-2:])
-            pytest.fail(f"Life({seed}, Safety.{safety.name}) at {life.world.now / 1e6:.1f} ms\n{told}\n{where}")
+            pytest.fail(
+                f"{kind.__name__}({seed}, Safety.{safety.name}) at {life.world.now / 1e6:.1f} ms\n{told}\n{where}"
+            )
 
 
 @pytest.mark.parametrize("safety", list(Safety), ids=str)
 @pytest.mark.parametrize("block", range(10))
 def test_faults_then_peace(safety: Safety, block: int) -> None:
     live(range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST), safety)
+
+
+@pytest.mark.parametrize("safety", list(Safety), ids=str)
+@pytest.mark.parametrize("block", range(3))
+def test_faults_then_peace_while_ranks_change(safety: Safety, block: int) -> None:
+    live(range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST), safety, RankedLife)
 
 
 @pytest.mark.slow
