@@ -179,8 +179,8 @@ REPLICATION: tuple[Bug, ...] = (
     bug(
         "no-nudge",
         "a client to which something got lost with a link is asked again",
-        _REIGN,
-        "                self.replication.nudge(peer, client)",
+        "election/losing.py",
+        "                self.reign.replication.nudge(peer, client)",
         "                pass",
         "life/quorum",
         "life/survivor",

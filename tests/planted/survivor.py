@@ -129,7 +129,7 @@ SURVIVOR: tuple[Bug, ...] = (
     bug(
         "refused-member-still-waited-for",
         "a member that refuses leaves the commit set at once",
-        _REIGN,
+        "election/losing.py",
         "        if evidence is not Evidence.REFUSED:\n            return\n",
         "        return\n",
         "tests/test_reign.py",
