@@ -124,7 +124,9 @@ def _message(world: World, act: Act) -> None:
                 said = msgspec.json.decode(fields.encode(), type=made)
             except msgspec.DecodeError as error:
                 raise CannotPerform(f"{fields} are not the fields of {kind}: {error}") from None
-            world.network.say(_running(world, a), _running(world, b), said)
+            if b not in _running(world, a).links:
+                raise CannotPerform(f"{a} has no connection to {b}; it has some to: {' '.join(world.peers[a].links)}")
+            world.network.say(world.peers[a], world.peers[b], said)
 
 
 def _message_class(name: str) -> type[Message]:
@@ -141,9 +143,10 @@ def _process(world: World, act: Act) -> None:
             world.kill(_running(world, peer).name)
         case steps.HostGone(peer):
             world.kill(_running(world, peer).name, silent=True)
-        case steps.Start(peer, host):
+        case steps.Start(peer, host, knows):
             dead = _dead(world, peer)
             dead.host = host or dead.host
+            dead.given = tuple(_known(world, name).address for name in knows) or dead.given
             world.start(peer)
         case steps.Pause(peer, ms):
             world.freeze(_running(world, peer).name)

@@ -197,11 +197,16 @@ class HostGone(Act, frozen=True):
 
 
 class Start(Act, frozen=True):
-    """A peer that was killed starts again, from its disk."""
+    """A peer that was killed starts again, from its disk; at another address, told where these others listen now."""
 
-    forms = ("start {peer:peer}", "start {peer:peer} at {host:peer}")
+    forms = (
+        "start {peer:peer}",
+        "start {peer:peer} at {host:peer}",
+        "start {peer:peer} at {host:peer} knows {knows:peers}",
+    )
     peer: str
     host: str = ""
+    knows: tuple[str, ...] = ()
 
 
 class Pause(Act, frozen=True):
