@@ -7,6 +7,7 @@ session table of the log sees to it that nothing is done twice.
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ CALLS_MAX = 8_192
 """Calls of one peer waiting at once; the replies kept for its session have the same bound."""
 SUBMIT_BATCH = 512
 """Proposals in one submission, so that one message stays small."""
+SESSIONS_REMEMBERED = 16
+"""Past sessions of this process whose callers are told what a heal superseded: each took a long absence to end."""
 AGAIN_S = 0.05
 """After how long calls that arrived out of order are sent again."""
 
@@ -78,11 +81,16 @@ class Calls:
         self._failed_over_at: float | None = None
         self._closing = False
         self.session = _new_session()
+        self.past_sessions: deque[str] = deque(maxlen=SESSIONS_REMEMBERED)
         self.local_sessions: set[str] = {self.session}
         """The machine's set of sessions whose answers are wanted here."""
 
     def __len__(self) -> int:
         return len(self._pending)
+
+    def sessions(self) -> list[str]:
+        """The sessions that this process has had, the present one last."""
+        return [*self.past_sessions, self.session]
 
     # Making calls
 
@@ -222,6 +230,7 @@ class Calls:
         self._pending = {}
         self._next = FIRST_SEQUENCE
         self.local_sessions.discard(self.session)
+        self.past_sessions.append(self.session)
         self.session = _new_session()
         self.local_sessions.add(self.session)
         for call in calls:

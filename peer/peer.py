@@ -9,7 +9,7 @@ import contextlib
 import importlib.metadata
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +17,6 @@ import msgspec
 
 from tanist.config import PeerConfig
 from tanist.election.core import Core
-from tanist.election.entries import Proposal
 from tanist.election.events import Event, HandoverEnded, RoleChanged
 from tanist.election.history import NO_TERM, Term
 from tanist.election.joining import LEFT
@@ -28,8 +27,6 @@ from tanist.election.ready import (
     DiskFailed,
     GoodbyeAsked,
     Halt,
-    HandOverAsked,
-    LeaveAsked,
     Submit,
 )
 from tanist.election.roles import Role
@@ -58,12 +55,15 @@ from tanist.peer.electionlog.sentences import Names, told
 from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.errors import CallError, NoServer, NotFound
 from tanist.peer.gateways.http import HttpGateway
+from tanist.peer.healing import Healing
+from tanist.peer.healview import heals
 from tanist.peer.links import Links
 from tanist.peer.listening import advertised, free_port_from, is_loopback
+from tanist.peer.moves import Moves
 from tanist.peer.opening import flags_for_later, hello_of, open_directory, pace_name
 from tanist.peer.reads import Reads
 from tanist.peer.replica import ClusterEvent, Replica
-from tanist.peer.status import ReignView, Reply, Status
+from tanist.peer.status import HealView, ReignView, Reply, Status
 from tanist.peer.statusview import make_status, nobody, reigns
 from tanist.peer.storage.archive import write_archive
 from tanist.peer.storage.datadir import DataDirectory
@@ -104,7 +104,7 @@ class Peer:
         self._http: HttpGateway | None = None
         self._transport: TcpTransport | None = None
         self._journal: Journal | None = None
-        self._links = Links(self._rejected)
+        self._links = Links(lambda source, code, text: self._emit(ConnectionRejected(source, code, text, 0)))
         self._running = False
         self._stopping = False
         self._served: tuple[str, Term] | None = None
@@ -118,7 +118,6 @@ class Peer:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = self._loop.create_future()
         self._role_changed = asyncio.Event()
-        self._handover_ended: asyncio.Future[str] | None = None
         try:
             await self._start()
         except BaseException as error:
@@ -140,7 +139,8 @@ class Peer:
             directory, self._persisted, self._journal_failed
         )
         self._journal, self._store = journal, store
-        replica = self._replica = Replica(self._applications, self._emit, self._outcomes, self._rebuilt)
+        self._healing = Healing(directory.archives, clock.wall_ns(), self._emit, lambda: self._calls.sessions())
+        replica = self._replica = Replica(self._applications, self._emit, self._outcomes, self._rebuilt, self._healing)
         if data is not None:
             replica.begin_with(data)
         await self._listen()
@@ -176,11 +176,12 @@ class Peer:
         # The log object may be replaced (a log that is given up): always ask the present one.
         self._calls = Calls(
             directory.peer,
-            self._submit,
+            lambda proposals: self._driver.feed(Submit(proposals)),
             lambda i: core.node.log.term_at(i),
             self._waited,
             lambda what, ending: nobody(core, what, ending),
         )
+        self._moves = Moves(core, self._driver.feed, self._role_changed)
         self._reads = Reads(self._driver.feed, replica, self._role_changed, lambda what: nobody(core, what))
         replica.machine.local_sessions = self._calls.local_sessions
         self._chores = Chores(self._driver, replica, store, config, self._emit)
@@ -293,13 +294,31 @@ class Peer:
     async def query(
         self, app: str, query: str, /, *args: Any, read: str = "local", timeout_s: float = 10.0, **kwargs: Any
     ) -> object:
-        """Read: what this peer has (`local`), or what the server has, or linearizably. Plain values."""
+        """Read: what this peer has (`local`), or what the server has, or linearizably. Plain values.
+
+        Raises `WriteSuperseded`, once, when a split has healed and something that this peer had been acknowledged
+        since its start does not hold; ask again to read.
+        """
+        self._must_run()
+        self._healing.tell_once(self.machine)
+        return await self.look_up(app, query, args if args else kwargs, read=read, timeout_s=timeout_s)
+
+    async def look_up(
+        self,
+        app: str,
+        query: str,
+        arguments: Sequence[Any] | Mapping[str, Any],
+        *,
+        read: str = "local",
+        timeout_s: float = 10.0,
+    ) -> object:
+        """`query` for gateways, which tell their callers of superseded writes in ways of their own (`superseded`)."""
         self._must_run()
         if read != "local":
             await self._reads.catch_up(read == "linearizable", timeout_s)
         elif not self._driver.core.ready_to_read:
             raise nobody(self._driver.core, "this peer has not seen a server since it started")
-        return self.machine.query(app, query, args if args else kwargs)
+        return self.machine.query(app, query, arguments)
 
     def status(self) -> Status:
         """What this peer knows of the cluster."""
@@ -309,6 +328,15 @@ class Peer:
     def reigns(self) -> list[ReignView]:
         """The reigns of the past, oldest first."""
         return reigns(self._driver.core, self._replica)
+
+    def heals(self, heal: str | None = None) -> list[HealView]:
+        """The heals of splits that are remembered, oldest first; or one, with the fate of each entry."""
+        self._must_run()
+        return heals(self._driver.core, self.machine, heal)
+
+    def superseded(self) -> str:
+        """What this peer's callers had been acknowledged and does not hold: `HEAL; commands=N`, or ""."""
+        return self._healing.header(self.machine)
 
     def events_after(self, position: tuple[int, int] | None) -> AsyncIterator[Published | ClusterEvent]:
         """Events behind a position (index, number), or from now on, for as long as it is iterated."""
@@ -321,36 +349,14 @@ class Peer:
             server = self.status().server
             where = f"{server.name} at {server.address} does" if server else "nobody does at present"
             raise CallError(f"this peer does not serve: {where}", "not_server")
-        outcome = await self._hand_over(to, timeout_s)
-        if outcome != "done":
-            raise CallError(f"not handed over: {outcome}", "handover_failed")
-        async with asyncio.timeout(timeout_s):
-            while self._driver.core.server is None:
-                self._role_changed.clear()
-                await self._role_changed.wait()
+        await self._moves.hand_over(to, timeout_s)
         server = self.status().server
         return server.name if server else ""
-
-    async def _hand_over(self, to: str | None, timeout_s: float) -> str:
-        future = self._handover_ended = self._loop.create_future()
-        self._driver.feed(HandOverAsked(to))
-        try:
-            return await asyncio.wait_for(future, timeout_s)
-        except TimeoutError:
-            return f"no end within {timeout_s:g} s"
-        finally:
-            self._handover_ended = None
 
     async def leave(self, peer: str | None = None) -> None:
         """Take a peer (name or id; by default this one) out of the roster."""
         self._must_run()
-        roster = self._driver.core.node.log.roster
-        member = roster.get(peer or self._driver.core.node.me.id) or roster.named(peer or "")
-        if member is None:
-            raise CallError(f"no member is called {peer!r}", "not_found")
-        if self._driver.core.server is None and member.id != self._driver.core.node.me.id:
-            raise nobody(self._driver.core, "a member is taken out by the server")
-        self._driver.feed(LeaveAsked(member.id))
+        self._moves.leave(peer)
 
     def _must_run(self) -> None:
         if not self._running:
@@ -358,24 +364,16 @@ class Peer:
 
     # What the driver tells
 
-    def _rejected(self, source: str, code: str, text: str) -> None:
-        self._emit(ConnectionRejected(source, code, text, 0))
-
     def _emit(self, event: Event) -> None:
         assert self._log is not None
         self._log.emit(event)
         if isinstance(event, RoleChanged):
             self._role_changed.set()
         elif isinstance(event, HandoverEnded):
-            waiting = self._handover_ended
-            if waiting is not None and not waiting.done():
-                waiting.set_result(event.outcome)
+            self._moves.ended(event.outcome)
         if event.level != "debug" and self._running:
             fields = {name: getattr(event, name) for name in event.__struct_fields__}
             self._replica.cluster_event(type(event).kind(), fields, told(event, fields, self._names))
-
-    def _submit(self, proposals: tuple[Proposal, ...]) -> None:
-        self._driver.feed(Submit(proposals))
 
     def _outcomes(self, outcomes: list[Outcome], committed: Apply) -> None:
         self._calls.answered(outcomes, committed)
@@ -459,7 +457,7 @@ class Peer:
         if self._running:
             core = self._driver.core
             if hand_over and core.role is Role.SERVER:
-                await self._hand_over(None, 2 * core.node.times.round / 1e9)
+                await self._moves.give(None, 2 * core.node.times.round / 1e9)
             await self._calls.drained(DRAIN_S)
             self._calls.refuse_new()
             if core.server is not None:

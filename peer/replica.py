@@ -15,6 +15,7 @@ from tanist.peer.application.events import Published
 from tanist.peer.application.machine import Machine, Outcome
 from tanist.peer.electionlog.peer_events import ApplicationFault
 from tanist.peer.errors import BadRequest
+from tanist.peer.healing import Healing
 
 EVENTS_KEPT = 10_000
 """Events kept for listeners that come back: some minutes of a busy chat."""
@@ -41,12 +42,14 @@ class Replica:
         emit: Callable[[Event], None],
         on_outcomes: Callable[[list[Outcome], Apply], None],
         on_rebuilt: Callable[[], None],
+        healing: Healing,
     ) -> None:
         self.machine = Machine(applications)
         self.applications = applications
         self._emit = emit
         self._on_outcomes = on_outcomes
         self._on_rebuilt = on_rebuilt
+        self._healing = healing
         self._events: deque[Published | ClusterEvent] = deque(maxlen=EVENTS_KEPT)
         self._listeners: set[asyncio.Queue[Published | ClusterEvent | None]] = set()
         self._cluster_number = 0
@@ -55,6 +58,7 @@ class Replica:
         """Events of entries up to here are not kept: they are in the snapshot that this peer began with."""
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self.machine.on_event = self._published
+        healing.listen_to(self.machine)
         self.bytes_applied = 0
         """Bytes of all bodies applied since this peer started."""
         self.durability = "alone"
@@ -72,6 +76,7 @@ class Replica:
         self.durability, self.reach, self.members = committed.durability, committed.reach, committed.members
         outcomes = machine.apply(committed.first, committed.entries)
         self.bytes_applied += sum([len(entry.body) for entry in committed.entries])
+        self._healing.flush()
         if machine.failures:
             for failure in machine.take_failures():
                 self._emit(ApplicationFault(failure.app, failure.operation, failure.error))
@@ -102,6 +107,7 @@ class Replica:
                 self._heard_from = machine.applied
         machine.local_sessions = local
         machine.on_event = self._published
+        self._healing.listen_to(machine)
         self.machine = machine
         self.applications = fresh
         self._on_rebuilt()

@@ -63,6 +63,8 @@ class Status(msgspec.Struct, frozen=True):
     apps: list[str]
     problem: str = ""
     """Why nobody serves, in a sentence; empty while all is well."""
+    heals: int = 0
+    """How many heals of splits `GET /heals` tells of."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -89,3 +91,44 @@ class ReignView(msgspec.Struct, frozen=True):
     name: str
     first_index: int
     began: str
+
+
+class HealedEntryView(msgspec.Struct, frozen=True):
+    """One entry that a heal brought: `index` and `term` are its old ones, `at` is its place in this log.
+
+    `fate` is one of `tanist.peer.application.heals.Fate`; `code` says why, where that is an error's.
+    """
+
+    index: int
+    term: TermView
+    at: int
+    kind: str
+    app: str
+    command: str
+    session: str
+    sequence: int
+    acknowledged: bool
+    fate: str
+    code: str
+
+
+class HealView(msgspec.Struct, frozen=True):
+    """One heal: a history whose last term was `theirs` gave way, and parts from this one behind index `fork`.
+
+    `members` are the names of those who brought it. `began` and `ended` are RFC 3339 UTC log time, `ended` "" while it
+    goes on. `fates` counts all its entries, `unlisted` those that are not in `entries`, `missing` commands that only
+    a snapshot held. `entries` is there where one heal was asked for.
+    """
+
+    heal: str
+    fork: int
+    theirs: TermView
+    members: list[str]
+    index: int
+    began: str
+    ended: str
+    archived: int
+    missing: int
+    fates: dict[str, int]
+    unlisted: int
+    entries: list[HealedEntryView] | msgspec.UnsetType = msgspec.UNSET

@@ -48,6 +48,7 @@ def make_status(core: Core, replica: Replica, cluster: str, http_address: str, v
         version=version,
         apps=sorted(replica.applications),
         problem=problem(core),
+        heals=len(replica.machine.heals.reports),
     )
 
 

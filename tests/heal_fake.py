@@ -14,6 +14,7 @@ from tanist.peer.application.events import Published
 from tanist.peer.application.heals import HealReport
 from tanist.peer.application.machine import Machine, Outcome
 from tanist.peer.application.specification import validate
+from tanist.peer.healing import Healing
 
 SECOND = 10**9
 
@@ -55,6 +56,8 @@ class Side:
         self.healed: list[HealReport] = []
         self.events: list[Published] = []
         self.time_ns = 1000
+        self.listening: Healing | None = None
+        """Hears of heals instead of this."""
 
     def new_machine(self) -> Machine:
         return Machine({self.name: self.app()})
@@ -70,7 +73,8 @@ class Side:
 
     def put(self, entry: Entry) -> list[Outcome]:
         self.log.append(entry)
-        self.machine.on_healed = self.healed.append
+        if self.listening is None:
+            self.machine.on_healed = self.healed.append
         self.machine.on_event = self.events.append
         new = self.machine.apply(len(self.log), [entry])
         self.outcomes += new
@@ -127,7 +131,7 @@ class Side:
 
     def end(self, heal: str = "h", missing: int = 0) -> HealReport:
         self.write(Kind.HEALED, HealEnded(heal, 0, missing))
-        return self.healed[-1]
+        return self.machine.heals.reports[heal]
 
     def heal(self, other: Side, heal: str = "h", *, unknown_from: int | None = None, first: int = 0) -> HealReport:
         """A whole heal: all that the other history has behind the fork (or from `first` on)."""

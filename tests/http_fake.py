@@ -3,16 +3,43 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from tanist.peer.application.api import Application, Context, command, query
+from tanist.peer.errors import NotFound
 from tanist.peer.gateways.http import HttpGateway
-from tanist.peer.status import FallbackView, MemberView, Receipt, ReignView, Reply, ServerView, Status, TermView
+from tanist.peer.status import (
+    FallbackView,
+    HealedEntryView,
+    HealView,
+    MemberView,
+    Receipt,
+    ReignView,
+    Reply,
+    ServerView,
+    Status,
+    TermView,
+)
 
 TERM = TermView(3, "p1")
+HEAL = HealView(
+    heal="3@p1:17",
+    fork=9,
+    theirs=TermView(2, "p2"),
+    members=["bert"],
+    index=17,
+    began="2026-01-02T03:04:05.000Z",
+    ended="2026-01-02T03:04:06.000Z",
+    archived=2,
+    missing=0,
+    fates={"replayed": 1, "archived": 1},
+    unlisted=1,
+    entries=[HealedEntryView(10, TermView(2, "p2"), 18, "command", "notes", "put", "s1", 4, True, "replayed", "")],
+)
 
 
 class Notes(Application):
@@ -48,6 +75,7 @@ class FakePeer:
         self.calls: list[tuple[Any, ...]] = []
         self.answer: Any = "OK"
         self.role = "server"
+        self.told = ""
         self.server: ServerView | None = ServerView("p1", "anna", "127.0.0.1:7400")
         self.commit = self.applied = 7
         self.events: asyncio.Queue[Any] = asyncio.Queue()
@@ -70,11 +98,19 @@ class FakePeer:
         await self.gate.wait()
         return Reply(self._answered(), Receipt(TERM, 7, "heir", 2, 3))
 
-    async def query(
-        self, app: str, query: str, /, *args: Any, read: str = "local", timeout_s: float = 10.0, **kwargs: Any
+    async def look_up(
+        self, app: str, query: str, arguments: Sequence[Any], *, read: str = "local", timeout_s: float = 10.0
     ) -> object:
-        self.calls.append(("query", app, query, args, read, timeout_s))
+        self.calls.append(("query", app, query, tuple(arguments), read, timeout_s))
         return self._answered()
+
+    def superseded(self) -> str:
+        return self.told
+
+    def heals(self, heal: str | None = None) -> list[HealView]:
+        if heal not in (None, HEAL.heal):
+            raise NotFound("there is no such heal")
+        return [HEAL if heal else msgspec.structs.replace(HEAL, entries=msgspec.UNSET)]
 
     def status(self) -> Status:
         fallbacks = [FallbackView("p2", "bert", "127.0.0.1:7401", True, 0, True, "in sync, mains")]

@@ -85,6 +85,49 @@ KV = {
 RECEIPT = {"term": {"number": 3, "holder": "p1"}, "index": 8, "durability": "heir", "reach": 2, "members": 3}
 
 
+HEAL = {
+    "heal": "3@p1:17",
+    "fork": 9,
+    "theirs": {"number": 2, "holder": "p2"},
+    "members": ["bert\x1b[2J"],
+    "index": 17,
+    "began": "2026-01-02T03:04:05.000Z",
+    "ended": "2026-01-02T03:04:06.000Z",
+    "archived": 7,
+    "missing": 6,
+    "fates": {"replayed": 1, "done": 1, "archived": 1, "refused": 2, "unknown": 1, "other": 1},
+    "unlisted": 4,
+}
+ENTRIES = [
+    {
+        "index": 10,
+        "term": {"number": 2, "holder": "p2"},
+        "at": 18,
+        "kind": "command",
+        "app": "kv",
+        "command": "set",
+        "session": "s1",
+        "sequence": 4,
+        "acknowledged": True,
+        "fate": "refused",
+        "code": "bad_key",
+    },
+    {
+        "index": 11,
+        "term": {"number": 2, "holder": "p2"},
+        "at": 19,
+        "kind": "timer",
+        "app": "",
+        "command": "",
+        "session": "",
+        "sequence": 0,
+        "acknowledged": False,
+        "fate": "other",
+        "code": "",
+    },
+]
+
+
 class FakePeer(ThreadingHTTPServer):
     """Answers what the test put there, and keeps what it was asked."""
 
@@ -99,11 +142,13 @@ class FakePeer(ThreadingHTTPServer):
             "/apps/kv/set": (200, {"result": "OK", "receipt": RECEIPT}),
             "/apps/kv/incr": (200, {"result": 5, "receipt": RECEIPT}),
             "/history": (200, {"reigns": [{"term": STATUS["term"], "name": "anna", "first_index": 1, "began": "now"}]}),
+            "/heals": (200, {"heals": [HEAL]}),
             "/cluster/handover": (200, {"server": "bert"}),
             "/cluster/leave": (200, {"left": "bert"}),
         }
         self.asked: list[tuple[str, str, Any, Any]] = []
         self.silent = threading.Event()
+        self.superseded = ""
 
     @property
     def url(self) -> str:
@@ -124,6 +169,8 @@ class Handler(BaseHTTPRequestHandler):
         encoded = json.dumps(said).encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Length", str(len(encoded)))
+        if self.server.superseded:
+            self.send_header("Tanist-Superseded", self.server.superseded)
         self.end_headers()
         self.wfile.write(encoded)
 
@@ -170,6 +217,34 @@ def test_json_is_the_peers_own_and_the_environment_says_where(peer: FakePeer) ->
     assert json.loads(out)["reigns"][0]["name"] == "anna"
     code, out, _ = tanist("fallbacks", "--at", peer.url, "--json")
     assert json.loads(out)["fallbacks"] == STATUS["fallbacks"]
+
+
+def test_heals_tell_what_became_of_the_writes(peer: FakePeer) -> None:
+    code, out, _ = tanist("heals", "--at", peer.url)
+    head, line = out.splitlines()
+    assert code == 0
+    assert head.split() == ["heal", "began", "brought", "by", "entries", "applied", "superseded", "unknown", "missing"]
+    assert line.split() == ["3@p1:17", "2026-01-02T03:04:05.000Z", "bert\\x1b[2J", "7", "2", "3", "1", "6"]
+    peer.answers["/heals"] = (200, {"heals": [HEAL | {"entries": ENTRIES, "ended": ""}]})
+    code, out, _ = tanist("heals", "3@p1:17", "--at", peer.url)
+    assert peer.asked[-1][:2] == ("GET /heals", "heal=3%40p1%3A17")
+    assert "goes on" in out
+    assert re.search(r"2\.10 +kv set +s1 +4 +yes +refused bad_key\n2\.11 +timer +unknown +other\n", out)
+    assert out.endswith("and 4 more, which are not named any more\n")
+    code, out, _ = tanist("heals", "--at", peer.url, "--json")
+    assert json.loads(out)["heals"][0]["heal"] == "3@p1:17"
+    peer.answers["/heals"] = (200, {"heals": []})
+    assert tanist("heals", "--at", peer.url)[1] == "no split has healed here\n"
+
+
+def test_status_and_call_say_that_a_split_healed(peer: FakePeer) -> None:
+    peer.answers["/status"] = (200, STATUS | {"heals": 2})
+    assert "2 splits healed: tanist heals" in tanist("status", "--at", peer.url)[1]
+    peer.superseded = "3@p1:17; commands=2"
+    peer.answers["/apps/kv/get"] = (200, {"result": "v"})
+    code, out, err = tanist("call", "kv", "get", "k", "--at", peer.url)
+    assert (code, out) == (0, "v\n")
+    assert "commands acknowledged here do not hold (3@p1:17; commands=2): see tanist heals" in err
 
 
 def test_nobody_there_is_4_with_a_sentence_and_no_traceback() -> None:

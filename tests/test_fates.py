@@ -460,6 +460,7 @@ def test_the_report_says_when_whose_and_what_was_missing() -> None:
     assert one.machine.heals.reports["h"].ended == 0
     one.time_ns = 9 * SECOND
     report = one.end(missing=4)
+    assert one.healed == [report]
     assert (report.heal, report.fork, report.theirs.number, report.members) == ("h", 4, 2, ("p",))
     assert (report.begun, report.begun_ns, report.ended, report.ended_ns) == (5, 1000, 7, 9 * SECOND)
     assert (report.archived, report.missing, report.unlisted) == (1, 4, 0)

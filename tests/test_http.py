@@ -11,7 +11,7 @@ from http_fake import FakePeer, Web, raw, serving
 from yarl import URL
 
 from tanist.peer.application.events import Published
-from tanist.peer.errors import CallError, NoServer, Refused, UnknownOutcome
+from tanist.peer.errors import CallError, NoServer, Refused, UnknownOutcome, WriteSuperseded
 from tanist.peer.gateways import http_events, http_requests
 from tanist.peer.gateways.http import AddressInUse, HttpGateway
 
@@ -370,3 +370,45 @@ async def test_a_listener_that_reads_nothing_is_disconnected(web: Web, monkeypat
 async def test_a_busy_address_is_an_error_that_names_it(web: Web) -> None:
     with pytest.raises(AddressInUse, match=web.address):
         await HttpGateway(FakePeer(), web.address).start()
+
+
+# Heals
+
+
+async def test_heals_are_listed_and_one_is_told_in_full(web: Web) -> None:
+    status, said = await web.ask("GET", "/heals")
+    assert status == 200
+    (heal,) = said["heals"]
+    assert (heal["heal"], heal["members"], heal["fates"]) == ("3@p1:17", ["bert"], {"replayed": 1, "archived": 1})
+    assert "entries" not in heal
+    _, said = await web.ask("GET", "/heals?heal=3@p1:17")
+    assert said["heals"][0]["entries"][0] == {
+        "index": 10,
+        "term": {"number": 2, "holder": "p2"},
+        "at": 18,
+        "kind": "command",
+        "app": "notes",
+        "command": "put",
+        "session": "s1",
+        "sequence": 4,
+        "acknowledged": True,
+        "fate": "replayed",
+        "code": "",
+    }
+    assert (await web.error("GET", "/heals?heal=other"))[:2] == (404, "not_found")
+    assert (await web.error("POST", "/heals"))[:2] == (405, "method_not_allowed")
+
+
+async def test_queries_say_when_acknowledged_commands_do_not_hold(web: Web) -> None:
+    url = f"http://{web.address}/apps/notes/get?key=k"
+    async with web.session.get(url) as answer:
+        assert "Tanist-Superseded" not in answer.headers
+    web.peer.told = "3@p1:17; commands=2"
+    async with web.session.get(url) as answer:
+        assert (answer.status, answer.headers["Tanist-Superseded"]) == (200, "3@p1:17; commands=2")
+        assert await answer.json() == {"result": "OK"}
+
+
+async def test_a_superseded_command_is_409(web: Web) -> None:
+    web.peer.answer = WriteSuperseded("a split healed")
+    assert (await web.error("POST", "/apps/notes/put", json={"key": "k", "value": "v"}))[:2] == (409, "superseded")

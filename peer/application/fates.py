@@ -70,16 +70,19 @@ class Fates:
         self._sides.pop(ended.heal, None)
         return self._records.end(ended, self._runner.index, time_ns)
 
-    def archived(self, archived: ArchivedEntry, time_ns: int) -> Answered | None:
-        """An archived entry is applied; what a retry of it finds now, None if that has not changed."""
+    def archived(self, archived: ArchivedEntry, time_ns: int) -> tuple[HealedEntry | None, Answered | None]:
+        """An archived entry is applied: its fate, None if that was decided before; and what a retry of it finds now.
+
+        The latter is None if that has not changed.
+        """
         self._time_ns = time_ns
         report = self._records.report(archived.heal, self._runner.index, time_ns, archived.index - 1)
         side = self._side(archived.heal, report.fork)
         if self._records.is_decided(archived.index, archived.entry.term):
-            return None
+            return None, None
         listed, answered = self._decide(archived, side)
         self._records.add(report, listed)
-        return answered
+        return listed, answered
 
     def _side(self, heal: str, fork: int) -> Side:
         side = self._sides.get(heal)

@@ -21,7 +21,7 @@ from tanist.peer.application.binding import Bound
 from tanist.peer.application.context import QueryContext
 from tanist.peer.application.events import Published
 from tanist.peer.application.fates import Fates
-from tanist.peer.application.heals import HealRecords, HealReport
+from tanist.peer.application.heals import HealedEntry, HealRecords, HealReport
 from tanist.peer.application.replies import encode_error
 from tanist.peer.application.runner import BUGS, UNDECODABLE, Failure, Runner
 from tanist.peer.application.snapshot import (
@@ -78,6 +78,7 @@ class Machine:
         # By name, so that peers with another order of `--app` call the hooks in the same order.
         self.applications = {name: applications[name] for name in sorted(applications)}
         self.local_sessions: set[str] = set()
+        self.on_archived: Callable[[ArchivedEntry, HealedEntry], None] | None = None
         self.on_healed: Callable[[HealReport], None] | None = None
         self.heals = HealRecords()
         self._runner = Runner(self.applications, self.timers, check=check)
@@ -110,7 +111,8 @@ class Machine:
         """Apply committed entries, the first of which is at `first_index`; those applied before are skipped.
 
         Returns the answers to commands of `local_sessions`, in log order, also of commands that were applied
-        earlier. Calls `on_event` for each event, which must not raise. Raises ValueError if entries are missing.
+        earlier. Calls `on_event` for each event, `on_archived` for each entry that a heal brings and `on_healed` at its
+        end, which must not raise. Raises ValueError if entries are missing.
         """
         if first_index > self.applied + 1:
             raise ValueError(f"entries from {first_index} on, but only {self.applied} were applied: some are missing")
@@ -159,7 +161,10 @@ class Machine:
             case Kind.HEAL:
                 self._fates.begun(_decode_begun(entry.body), self.time_ns)
             case Kind.ARCHIVED:
-                answered = self._fates.archived(_decode_archived(entry.body), self.time_ns)
+                archived = _decode_archived(entry.body)
+                decided, answered = self._fates.archived(archived, self.time_ns)
+                if decided is not None and self.on_archived is not None:
+                    self.on_archived(archived, decided)
                 if answered is not None and answered.session in self.local_sessions:
                     outcomes.append(Outcome(answered.session, answered.sequence, index, answered.reply))
             case Kind.HEALED:

@@ -8,7 +8,7 @@ from typing import Any
 from tanist.peer.cli.client import SPARE_S, Client
 from tanist.peer.cli.exits import Exit, VerbError
 from tanist.peer.cli.output import paint, safe, say, say_json
-from tanist.peer.cli.show import application_lines, fallback_lines, history_lines, status_lines
+from tanist.peer.cli.show import application_lines, fallback_lines, heal_lines, history_lines, status_lines
 
 WATCH_EVERY_S = 1.0
 """Seconds between two looks of `status --watch`: as often as the slowest pace has heartbeats."""
@@ -64,6 +64,16 @@ def show_history(at: str, json: bool) -> int:
         sys.stdout.write(client.get_raw("/history").decode())
         return Exit.OK
     say("\n".join(history_lines(client.get("/history")["reigns"])))
+    return Exit.OK
+
+
+def show_heals(at: str, heal: str | None, json: bool) -> int:
+    """`tanist heals`: all of them, or the fates of one's entries."""
+    found = Client(at).get("/heals", {"heal": heal} if heal else None)
+    if json:
+        say_json(found)
+    else:
+        say("\n".join(heal_lines(found["heals"])))
     return Exit.OK
 
 

@@ -38,6 +38,8 @@ class Client:
 
     def __init__(self, at: str) -> None:
         self.host, self.port = _split(at)
+        self.superseded = ""
+        """What the last answer said of acknowledged commands that do not hold: `HEAL; commands=N`."""
         self.at = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def get(self, path: str, arguments: dict[str, str] | None = None, timeout_s: float = ANSWER_S) -> Any:
@@ -74,6 +76,7 @@ class Client:
             try:
                 connection.request(method, target, body, headers)
                 answer = connection.getresponse()
+                self.superseded = answer.getheader("Tanist-Superseded", "")
                 said = answer.read(ANSWER_BYTES_MAX)
                 if answer.length:
                     # A read with a limit does not say by itself that the answer ended too soon, or goes on.

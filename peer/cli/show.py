@@ -27,6 +27,8 @@ def status_lines(status: Answer) -> list[str]:
         f"{status['applied']} of {status['commit']} entries applied; applications: "
         + safe(", ".join(status["apps"]) or "none"),
     ]
+    if heals := status.get("heals"):
+        lines.append(f"{heals} split{'s' if heals > 1 else ''} healed: tanist heals tells what became of the writes")
     if server is not None and status.get("problem"):
         lines.append(paint(safe(status["problem"]), "warn"))
     lines += ["", paint("If it dies, who serves on", "strong"), *fallback_lines(status)]
@@ -76,6 +78,51 @@ def history_lines(reigns: list[Answer]) -> list[str]:
         return ["nobody has served yet"]
     rows = [[str(r["term"]["number"]), r["name"], r["began"], str(r["first_index"])] for r in reigns]
     return table(["term", "server", "began", "first entry"], rows)
+
+
+def heal_lines(heals: list[Answer]) -> list[str]:
+    """Heals of splits, oldest first; of one that was asked for by its id also the fate of each entry."""
+    if not heals:
+        return ["no split has healed here"]
+    rows = []
+    for heal in heals:
+        fates = heal["fates"]
+        rows.append(
+            [
+                heal["heal"],
+                heal["began"],
+                ", ".join(heal["members"]),
+                str(heal["archived"]),
+                str(fates.get("replayed", 0) + fates.get("done", 0)),
+                str(fates.get("archived", 0) + fates.get("refused", 0)),
+                str(fates.get("unknown", 0)),
+                str(heal["missing"]),
+                "" if heal["ended"] else "goes on",
+            ]
+        )
+    lines = table(["heal", "began", "brought by", "entries", "applied", "superseded", "unknown", "missing", ""], rows)
+    for heal in heals:
+        if "entries" in heal:
+            lines += ["", *_fate_lines(heal)]
+    return lines
+
+
+def _fate_lines(heal: Answer) -> list[str]:
+    rows = [
+        [
+            f"{entry['term']['number']}.{entry['index']}",
+            " ".join(word for word in (entry["app"], entry["command"]) if word) or entry["kind"],
+            entry["session"],
+            str(entry["sequence"] or ""),
+            "yes" if entry["acknowledged"] else "unknown",
+            " ".join(word for word in (entry["fate"], entry["code"]) if word),
+        ]
+        for entry in heal["entries"]
+    ]
+    lines = table(["old place", "what", "session", "sequence", "acknowledged", "fate"], rows) if rows else []
+    if heal["unlisted"]:
+        lines.append(f"and {heal['unlisted']} more, which are not named any more")
+    return lines
 
 
 def application_lines(application: Answer) -> list[str]:

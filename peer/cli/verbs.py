@@ -134,6 +134,25 @@ def history(*, at: At = AT, json: Json = False) -> int:
     return asking.show_history(at, json)
 
 
+@app.command(group=ASKING, sort_key=6)
+def heals(
+    heal: Annotated[str | None, Parameter(help="One heal, by its id: what became of each entry.")] = None,
+    /,
+    *,
+    at: At = AT,
+    json: Json = False,
+) -> int:
+    """Splits that healed, and what became of the writes of the side that gave way.
+
+    Applied ones hold. Superseded ones were acknowledged and do not hold: they are in the archive
+    alone. Of unknown ones nobody can say whether they were acknowledged: the last ones of a server
+    that died often are. Missing ones were in a snapshot only, and no more is known of them.
+    """
+    from tanist.peer.cli import asking
+
+    return asking.show_heals(at, heal, json)
+
+
 @app.command(group=ASKING, sort_key=4)
 def apps(
     *specs: Annotated[str, Parameter(help="Applications to describe without a peer: kv, or notes.py:Notes.")],
@@ -178,7 +197,10 @@ def call(
     from tanist.peer.cli.calls import call as ask
     from tanist.peer.cli.client import Client
 
-    answer = ask(Client(at), app, command, arguments, timeout_s=timeout, key=key, read=read or "")
+    client = Client(at)
+    answer = ask(client, app, command, arguments, timeout_s=timeout, key=key, read=read or "")
+    if client.superseded:
+        complain(f"a split healed, and commands acknowledged here do not hold ({client.superseded}): see tanist heals")
     if json:
         say_json(answer)
     elif text := value_lines(answer.get("result")):

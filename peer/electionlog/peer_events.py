@@ -108,6 +108,34 @@ class ArchiveWritten(PeerEvent, frozen=True):
     path: str
 
 
+class FatesDecided(PeerEvent, frozen=True):
+    """A heal ended, and each entry that it brought has its fate: how many were applied, and which do not hold.
+
+    `superseded` were acknowledged, `unknown` perhaps; `missing` were in a snapshot only. `path` is their readable file.
+    """
+
+    line = (
+        "heal {heal}: of {archived} entries {applied} are applied, {superseded} acknowledged and {unknown} other "
+        "commands are archived only, {missing} are missing; see {path}"
+    )
+    level = "warning"
+    heal: str
+    archived: int
+    applied: int
+    superseded: int
+    unknown: int
+    missing: int
+    path: str
+
+
+class HealFileFailed(PeerEvent, frozen=True):
+    """The readable file of a heal cannot be written; the log has the entries, and later files may be whole."""
+
+    line = "the file of a heal cannot be written: {error}; its entries are in the log, see GET /heals"
+    level = "error"
+    error: str
+
+
 class SnapshotWritten(PeerEvent, frozen=True):
     """The state up to entry `index` is on disk as a snapshot."""
 

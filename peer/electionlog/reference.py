@@ -29,6 +29,11 @@ UNITS = {
     "fork": "index of the last shared entry",
     "mine_after": "entries",
     "theirs_after": "entries",
+    "archived": "entries",
+    "applied": "entries",
+    "superseded": "commands",
+    "unknown": "commands",
+    "missing": "commands",
     "version": "",
     "not_told": "connections",
 }

@@ -1,9 +1,9 @@
 """What a gateway asks of its peer: the part of `Peer` that HTTP needs, so that a small fake can stand in."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from tanist.peer.status import ReignView, Reply, Status
+from tanist.peer.status import HealView, ReignView, Reply, Status
 
 
 class GatewayEvent(Protocol):
@@ -45,10 +45,16 @@ class GatewayPeer(Protocol):
     ) -> Reply:
         """Have a command done; `idempotency_key` makes a retry safe."""
 
-    async def query(
-        self, app: str, query: str, /, *args: Any, read: str = "local", timeout_s: float = 10.0, **kwargs: Any
+    async def look_up(
+        self, app: str, query: str, arguments: Sequence[Any], *, read: str = "local", timeout_s: float = 10.0
     ) -> object:
         """Read, locally, at the server, or linearizably."""
+
+    def superseded(self) -> str:
+        """Of which acknowledged commands of this peer's callers a heal made an end: `HEAL; commands=N`, or ""."""
+
+    def heals(self, heal: str | None = None) -> list[HealView]:
+        """The heals of the past, oldest first; or one, with its entries."""
 
     def status(self) -> Status:
         """What this peer knows of the cluster."""

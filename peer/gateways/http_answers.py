@@ -95,9 +95,9 @@ def _date() -> bytes:
     return _Clock.line
 
 
-def json_answer(value: object, status: int = 200) -> JsonAnswer:
+def json_answer(value: object, status: int = 200, extra: bytes = b"") -> JsonAnswer:
     """An answer with a JSON body and a final line feed, so that a terminal's prompt stands on its own line."""
-    return JsonAnswer(_encode(value) + b"\n", status)
+    return JsonAnswer(_encode(value) + b"\n", status, extra)
 
 
 def error_answer(error: CallError) -> JsonAnswer:

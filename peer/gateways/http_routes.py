@@ -2,7 +2,7 @@
 
 | request | does |
 | --- | --- |
-| GET /status, /leader, /healthz, /readyz, /history | says who serves, and what this peer is |
+| GET /status, /leader, /healthz, /readyz, /history, /heals | says who serves, what this peer is, and what was |
 | GET /apps, /apps/APP | lists applications, their commands and queries |
 | POST /apps/APP/COMMAND | has a command done |
 | GET /apps/APP/QUERY | reads |
@@ -34,6 +34,8 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 """With the page, which a newer peer at the same address may have another of."""
+SUPERSEDED_HEADER = "Tanist-Superseded"
+"""With answers to queries, once a heal has made an end of commands that were acknowledged here."""
 READY_LAG_MAX = 1000
 """Entries that a ready peer may be behind what it knows to be committed: under load it is never at zero."""
 
@@ -55,6 +57,7 @@ class Routes:
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/history": self._history,
+            "/heals": self._heals,
             "/apps": self._apps,
             "/events": sockets.serve,
         }
@@ -133,8 +136,11 @@ class Routes:
             read = _read_from(given.pop("read", []))
         texts = {n: from_query(declared[n], v) if n in declared else v for n, v in given.items()}
         arguments = in_order(operation, self._directory.convert(app, operation, texts))
-        result = await self._peer.query(app, name, *arguments, read=read, timeout_s=timeout_s)
-        return json_answer({"result": to_json(result)})
+        result = await self._peer.look_up(app, name, arguments, read=read, timeout_s=timeout_s)
+        # All callers of this gateway share one session: an error would hit whoever comes next, a header hurts nobody.
+        superseded = self._peer.superseded()
+        extra = f"{SUPERSEDED_HEADER}: {superseded}\r\n".encode() if superseded else b""
+        return json_answer({"result": to_json(result)}, extra=extra)
 
     async def _page(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
         return web.Response(text=PAGE, content_type="text/html", headers=PAGE_HEADERS)
@@ -163,6 +169,10 @@ class Routes:
 
     async def _history(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         return json_answer({"reigns": self._peer.reigns()})
+
+    async def _heals(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        heal = query["heal"][-1].decode(errors="replace") if "heal" in query else None
+        return json_answer({"heals": self._peer.heals(heal)})
 
     async def _apps(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         return json_answer({"apps": [self._directory.describe(app) for app in self._peer.applications]})
