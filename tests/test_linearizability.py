@@ -140,6 +140,17 @@ HISTORIES: dict[str, tuple[str, Verdict, list[Operation]]] = {
             done("read", at=(5, 6), result=3),
         ],
     ),
+    "the other of two timed-out ones must have been it": (
+        "cas-register",
+        OK,
+        [
+            timed_out("write", 1, at=0),
+            timed_out("cas", None, 1, at=1),
+            done("read", at=(2, 3), result=1),
+            done("write", 5, at=(4, 5)),
+            done("read", at=(6, 7), result=1),
+        ],
+    ),
     "timed-out cas cannot match twice": (
         "cas-register",
         BAD,

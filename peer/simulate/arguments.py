@@ -37,12 +37,19 @@ class Commands:
     def __init__(self, classes: Mapping[str, type[Specified]]) -> None:
         self._classes = classes
         self._choices = [(name, o) for name, cls in classes.items() for o in describe(cls).commands]
+        self._queries = [(name, o) for name, cls in classes.items() for o in describe(cls).queries]
         if not self._choices:
             raise CannotMake("the applications have no command: there is nothing to simulate")
 
     def draw(self, rng: Random) -> tuple[str, str, bytes]:
         """One command. Raises CannotMake for one whose arguments never fit."""
-        app, operation = rng.choice(self._choices)
+        return self._made(rng, *rng.choice(self._choices))
+
+    def draw_query(self, rng: Random) -> tuple[str, str, bytes] | None:
+        """One query, in the same form; None where there are none. Raises CannotMake."""
+        return self._made(rng, *rng.choice(self._queries)) if self._queries else None
+
+    def _made(self, rng: Random, app: str, operation: Operation) -> tuple[str, str, bytes]:
         error: Exception | None = None
         for _ in range(TRIES):
             try:

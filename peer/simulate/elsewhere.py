@@ -5,6 +5,7 @@ that it has loaded itself, and says where its state differs first. Started by `m
 """
 
 import os
+import signal
 import sys
 import time
 from hashlib import blake2b
@@ -91,6 +92,8 @@ def parted(applications: Applications, asked: Asked) -> Parted:
 
 def main(specs: list[str]) -> None:
     """Answer logs until stdin ends."""
+    # Whoever started this ends it, by closing stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What an application prints must not get between the frames.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

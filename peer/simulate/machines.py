@@ -8,6 +8,8 @@ from tanist.election.simulation.broken import Broken
 from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
 from tanist.peer.application.machine import Machine, Outcome
+from tanist.peer.application.replies import encode_refusal, encode_result
+from tanist.peer.errors import ApplicationFailed, Refused
 from tanist.peer.simulate.referee import APPLICATION, Key, Referee, said
 
 
@@ -26,6 +28,7 @@ class ApplicationMachine:
         self._referee = referee
         self._before: Key | None = (0, 0, "")
         self._events: list[Published] = []
+        self._digest = b""
         self.machine = Machine(applications, check=True)
         self.machine.local_sessions = _Everyone()
         self.machine.on_event = self._events.append
@@ -38,7 +41,7 @@ class ApplicationMachine:
             for failure in self.machine.take_failures():
                 # The machine saw a rule broken, or the command raised something: to clients either is a failure.
                 raise Broken(APPLICATION, f"entry {index}, {said(entry)}: {failure.error}\n{failure.traceback}".strip())
-            self._referee.applied(self._peer, index, entry, self._before, self.machine, self._events)
+            self._digest = self._referee.applied(self._peer, index, entry, self._before, self.machine, self._events)
             self._events.clear()
             self._before = index, entry.number, entry.holder
         return outcomes
@@ -50,9 +53,22 @@ class ApplicationMachine:
     def restore(self, state: bytes) -> None:
         """Become what a snapshot was taken of. Raises Broken if that is not what comes of it."""
         self.machine.restore(state)
-        self._before = None
+        self._before, self._digest = None, b""
         self._referee.restored(self._peer, state, self.machine)
 
     def digest(self) -> bytes:
         """Equal for equal states."""
-        return blake2b(self.machine.snapshot(), digest_size=16).digest()
+        return self._digest or blake2b(self.machine.snapshot(), digest_size=16).digest()
+
+    def query(self, app: str, name: str, arguments: bytes) -> bytes:
+        """The reply to a query. Raises Broken where the application breaks a rule, or raises."""
+        reply = b""
+        try:
+            reply = encode_result(self.machine.query(app, name, arguments))
+        except Refused as refused:
+            reply = encode_refusal(refused)
+        except ApplicationFailed:
+            pass
+        for failure in self.machine.take_failures():
+            raise Broken(APPLICATION, f"the query {app} {name}: {failure.error}\n{failure.traceback}".strip())
+        return reply

@@ -49,8 +49,8 @@ class Referee:
 
     def applied(
         self, peer: str, index: int, entry: Entry, before: Key | None, machine: Machine, events: Sequence[Published]
-    ) -> None:
-        """A machine has applied an entry. Raises Broken if another came to another state by it.
+    ) -> bytes:
+        """A machine has applied an entry; gives the digest of its state. Raises Broken if another has another.
 
         `before` is where the entry before it stands, None if that is not known: after a restore.
         """
@@ -60,7 +60,7 @@ class Referee:
         known = self.known.get(key)
         if known is None:
             self._keep(key, Known(peer, entry, before, digest, told, state))
-            return
+            return digest
         if known.before is None:
             known.before = before
         if known.digest != digest:
@@ -69,6 +69,7 @@ class Referee:
         if known.events != told:
             shown = [f"  {known.peer}: {_events(known.events)}", f"  {peer}: {_events(told)}"]
             raise Broken(INVARIANT, "\n".join([different(index, entry, peer, known.peer, "events"), *shown, RULE]))
+        return digest
 
     def restored(self, peer: str, state: bytes, machine: Machine) -> None:
         """A machine was restored. Raises Broken if it is not in the state that the snapshot was taken of."""

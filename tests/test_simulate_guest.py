@@ -1,0 +1,157 @@
+"""What clients ask of applications in a virtual life, and how their answers are looked at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+from simulated_apps import GOOD, write_app
+
+from tanist.election.entries import Command, Entry, Kind, SessionOpened
+from tanist.election.sessions import UNKNOWN_SESSION
+from tanist.election.settings import Safety
+from tanist.election.simulation.broken import Broken
+from tanist.peer.application.replies import decode_reply, encode_error, encode_result
+from tanist.peer.errors import Refused
+from tanist.peer.simulate.guest import ApplicationGuest
+from tanist.peer.simulate.kv_history import kv_history
+from tanist.peer.simulate.loading import Applications
+from tanist.peer.simulate.mirror import Mirror
+
+pack = msgspec.msgpack.encode
+
+
+@dataclass
+class Told:
+    """An operation as a virtual client saw it."""
+
+    process: str
+    name: str
+    body: bytes
+    reply: bytes
+    outcome: str
+    invoked_at: int
+    returned_at: int
+
+
+def wrote(at: int, name: str, reply: bytes = b"", app: str = "kv", **arguments: object) -> Told:
+    """A command; without a reply nobody knows whether it was done."""
+    body = pack(Command("s1", 1, 1, app, name, msgspec.Raw(pack(arguments))))
+    return Told("s1", "command", body, reply, "ok" if reply else "open", at, at + 5 if reply else -1)
+
+
+def read(at: int, name: str, reply: bytes, **arguments: object) -> Told:
+    """A linearizable query."""
+    return Told("s2", "read", pack(("kv", name, pack(arguments))), reply, "ok" if reply else "failed", at, at + 5)
+
+
+@pytest.fixture
+def guest() -> Iterator[ApplicationGuest]:
+    """The application `kv` as a guest."""
+    mirror = Mirror(["kv"])
+    yield ApplicationGuest(Applications(["kv"]), mirror)
+    mirror.close()
+
+
+def test_what_clients_of_kv_saw_becomes_a_history() -> None:
+    refused = encode_error("bad_key", "no")
+    history = [
+        wrote(0, "set", encode_result("OK"), key="a", value="1"),
+        wrote(10, "incr", encode_result(2), key="a"),
+        wrote(20, "incr", key="a", by=3),
+        wrote(30, "cas", encode_result(False), key="a", old=None, new="x"),
+        wrote(40, "set", refused, key="", value="1"),
+        read(50, "get", encode_result("5"), key="a"),
+        read(60, "keys", encode_result(["a"])),
+        wrote(70, "del", encode_result(True), key="a"),
+        wrote(80, "write", encode_result(1), app="demo", number=1),
+    ]
+    assert [str(o) for o in kv_history(history)] == [
+        "s1: set a '1' -> 'OK'",
+        "s1: incr a 1 -> 2",
+        "s1: incr a 3 -> ?",
+        "s1: cas a nothing 'x' -> False",
+        "s1: set  '1' failed",
+        "s2: get a -> '5'",
+        "s1: del a -> True",
+    ]
+
+
+def test_a_stale_answer_of_kv_is_found_in_quorum_mode_alone(guest: ApplicationGuest) -> None:
+    history = [
+        wrote(0, "set", encode_result("OK"), key="a", value="1"),
+        wrote(10, "set", encode_result("OK"), key="a", value="2"),
+        read(20, "get", encode_result("1"), key="a"),
+    ]
+    with pytest.raises(Broken, match="linearizable: violation") as found:
+        guest.look_back(history, Safety.QUORUM)
+    assert "s2: get a -> '1'" in found.value.detail
+    guest.look_back(history, Safety.SURVIVOR)
+    guest.look_back(history[:2], Safety.QUORUM)
+    assert guest.checked == 5
+
+
+def test_a_reply_of_the_sessions_tells_nothing_of_the_command(guest: ApplicationGuest) -> None:
+    assert guest.was_done(encode_result(None))
+    assert guest.was_done(encode_error("bad_key", "refused by the application"))
+    assert not guest.was_done(encode_error(UNKNOWN_SESSION, "not open"))
+
+
+def test_commands_and_queries_work_on_a_machine(guest: ApplicationGuest) -> None:
+    rng, machine = Random(1), guest.machine("a")
+    bodies = [(Kind.SESSION_OPENED, pack(SessionOpened("s1", "p")))]
+    bodies += [(Kind.COMMAND, guest.command(rng, "s1", n)) for n in range(1, 20)]
+    outcomes = machine.apply(1, [Entry(1, "a", kind, n, 0, body) for n, (kind, body) in enumerate(bodies)])
+    assert [outcome.sequence for outcome in outcomes] == list(range(1, 20))
+    for _ in range(20):
+        guest.look(machine, guest.query(rng))
+
+
+def test_queries_answer_refuse_or_break(tmp_path: Path) -> None:
+    body = GOOD.replace("return self.texts.get(name)", "return get(self, name)")
+    body += """
+
+def get(notes, name):
+    if name == "a":
+        raise Refused("not a")
+    if name == "b":
+        notes.seen += 1
+    return {"c": "see"}[name]
+"""
+    spec = write_app(tmp_path, body)
+    mirror = Mirror([spec])
+    try:
+        guest = ApplicationGuest(Applications([spec]), mirror)
+        machine = guest.machine("a")
+
+        def ask(name: str) -> bytes:
+            return guest.look(machine, pack(("notes", "get", pack({"name": name}))))
+
+        assert decode_reply(ask("c")) == "see"
+        with pytest.raises(Refused, match="not a"):
+            decode_reply(ask("a"))
+        with pytest.raises(Broken, match="application: the query notes get: KeyError: 'd'"):
+            ask("d")
+        with pytest.raises(Broken, match=r"a query changed the state|KeyError: 'b'"):
+            ask("b")
+    finally:
+        mirror.close()
+
+
+def test_timers_that_are_due_are_proposed(tmp_path: Path) -> None:
+    spec = write_app(tmp_path, GOOD)
+    mirror = Mirror([spec])
+    try:
+        guest = ApplicationGuest(Applications([spec]), mirror)
+        machine = guest.machine("a")
+        drop = pack(Command("s1", 1, 1, "notes", "drop", msgspec.Raw(pack({"name": "x", "in_s": 2.0}))))
+        opened = Entry(1, "a", Kind.SESSION_OPENED, 10**9, 0, pack(SessionOpened("s1", "p")))
+        machine.apply(1, [opened, Entry(1, "a", Kind.COMMAND, 10**9, 0, drop)])
+        assert guest.due(machine, 2 * 10**9) == []
+        (proposal,) = guest.due(machine, 3 * 10**9)
+        machine.apply(3, [Entry(1, "a", proposal.kind, 3 * 10**9, 0, proposal.body)])
+        assert guest.due(machine, 9 * 10**9) == []
+    finally:
+        mirror.close()
