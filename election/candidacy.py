@@ -13,7 +13,7 @@ from tanist.election.behaviour import Behaviour
 from tanist.election.contacts import Contacts
 from tanist.election.evidence import Evidence
 from tanist.election.history import History, Term, fork
-from tanist.election.messages import Canvass, Fetch, Lend, Message, Oppose, RequestVote, Serving, Support, Vote
+from tanist.election.messages import Canvass, Claim, Fetch, Lend, Message, Oppose, RequestVote, Serving, Support, Vote
 from tanist.election.ready import Remote
 from tanist.election.roles import Cause, Role
 from tanist.election.safety import rules_of
@@ -171,7 +171,7 @@ class Candidacy(Behaviour):
                 self._vote_refused(peer, message)
             case Lend() if self.step is Step.FETCHING and peer == self.fetch_from:
                 self._lent(message)
-            case Serving(term, _, _):
+            case Serving(term=term) | Claim(term=term):
                 self.core.follow(peer, term)
             case _:
                 pass

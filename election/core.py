@@ -8,10 +8,13 @@ same order give the same outputs.
 
 from random import Random
 
+import msgspec
+
 from tanist.election import ballots, events, handingover
 from tanist.election.ballots import Voter
 from tanist.election.behaviour import Behaviour
 from tanist.election.candidacy import Candidacy
+from tanist.election.claims import HealWaits
 from tanist.election.entries import Entry
 from tanist.election.evidence import ENDS_RETRIES, Evidence
 from tanist.election.following import FollowingServer
@@ -19,6 +22,7 @@ from tanist.election.history import NO_TERM, Term
 from tanist.election.messages import (
     Append,
     Canvass,
+    Claim,
     Fetch,
     Found,
     FoundAnswer,
@@ -81,6 +85,7 @@ class Core:
         self.wall_ns = 0
         self.reached: set[str] = set()
         """Given addresses that led to a peer once: those peers are in the roster now."""
+        self.heal_waits = HealWaits(self.node)
         self._asked: int | None = None
         self._last_log_time = self.node.log.last_time_ns
         self._started = False
@@ -246,7 +251,7 @@ class Core:
                 self.lend(peer, message)
             case Found(number, members) if node.log.roster.members:
                 self._asked_to_found(peer, number, members)
-            case Serving(term, _, _) if not plausible(term, node.number):
+            case Serving(term=term) | Claim(term=term) if not plausible(term, node.number):
                 node.emit(events.Implausible(peer, f"number {term.number}"))
             case Seek() if isinstance(self.behaviour, Candidacy):
                 self._answer_seek(peer)
@@ -462,8 +467,10 @@ class Core:
         if node.log.term_at(index) != record.meta.term or index > node.commit:
             return
         node.snapshot = record.meta
-        node.persist(record)
-        node.log.compact(min(index, index - node.settings.snapshot_keep))
+        # What somebody has not confirmed may be needed entry by entry, when it comes back with another history.
+        needed = index if node.quorum else max(min(node.confirmed, index), index - node.settings.heal_keep)
+        node.persist(msgspec.structs.replace(record, first=max(1, min(needed, index) + 1)))
+        node.log.compact(min(needed, index - node.settings.snapshot_keep))
         node.emit(events.LogCompacted(index, node.log.first))
 
     def hand_over(self, to: str | None, reason: str = "asked to") -> None:

@@ -282,6 +282,24 @@ class SuffixArchived(Event, frozen=True):
     reason: str
 
 
+class ClaimMade(Event, frozen=True):
+    """This server met another: it acknowledges nothing until their claims are settled, or lapse."""
+
+    line = "claiming to {peer} that {term} goes on: {last} entries, {holders} disks hold what was acknowledged"
+    peer: str
+    term: str
+    last: int
+    holders: int
+
+
+class ClaimLapsed(Event, frozen=True):
+    """A claim came to nothing: it binds nobody, and this server goes on as before."""
+
+    line = "the claim to {peer} lapsed: {why}"
+    peer: str
+    why: str
+
+
 class CopyBegan(Event, frozen=True):
     """This peer would lose entries by following its server: it copies that log beside its own, from `fork` on."""
 

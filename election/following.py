@@ -15,6 +15,7 @@ from tanist.election.joining import LEFT
 from tanist.election.log import Log
 from tanist.election.messages import (
     Append,
+    Claim,
     Confirm,
     Conflict,
     Copied,
@@ -146,6 +147,9 @@ class FollowingServer(Behaviour):
                 self.core.lose_server(Evidence.GOODBYE, reason)
             case Refuse(code, text):
                 self._refused(code, text)
+            case Claim():
+                # A claim of mine that was on its way from my disk when I gave way: it is void.
+                self.node.send(peer, Following(self.term, self.server, self.address))
             case Seek() | Following():
                 self.core.lose_server(Evidence.REJECTED, "it does not serve any more")
             case _:
@@ -156,7 +160,7 @@ class FollowingServer(Behaviour):
         match message:
             case Seek():
                 node.send(peer, Following(self.term, self.server, self.address))
-            case Serving(term, _, _):
+            case Serving(term=term) | Claim(term=term):
                 if not node.quorum or term.number <= self.term.number or not plausible(term, node.number):
                     # Two reigns have found each other: the two servers settle it.
                     node.send(peer, Following(self.term, self.server, self.address))
@@ -288,7 +292,7 @@ class FollowingServer(Behaviour):
             self.counted_from = at
             while self.sent_at and next(iter(self.sent_at)) < message.echo:
                 self.sent_at.popitem(last=False)
-        node.reach = message.reach
+        node.reach, node.confirmed = message.reach, message.confirmed
         if message.commit > node.commit and self.holds_to > node.commit:
             # The message that said how safely went lost with another link: promise no more than is certain.
             node.commit_to(min(message.commit, self.holds_to), Durability.ALONE, message.reach)

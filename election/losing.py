@@ -18,7 +18,8 @@ class Losing:
         self.node = reign.node
 
     def link_down(self, peer: str, evidence: Evidence, detail: str) -> None:
-        """The last link to a client ended: it may be cut off, or gone."""
+        """The last link to a client, or to another server, ended: it may be cut off, or gone."""
+        self.reign.claims.serves_no_longer(peer)
         if not self._forget(peer):
             return
         node, reign = self.node, self.reign

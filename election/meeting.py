@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tanist.election import events
 from tanist.election.history import Term
 from tanist.election.messages import Follow, HandOver
-from tanist.election.precedence import Claim, Verdict, compare
+from tanist.election.precedence import Side, Verdict, compare
 from tanist.election.repairing import demoted
 from tanist.election.roles import Cause
 from tanist.election.settings import plausible
@@ -38,7 +38,7 @@ class Meeting:
             node.send(peer, refusal)
             return
         if reign.rules.heals:
-            verdict = compare(self._mine(), Claim(message.history, 1))
+            verdict = compare(self._mine(), Side(message.history, 1))
             if verdict.at.theirs_after:
                 self._tell(peer, verdict)
             reign.salvaging.met(peer, message.history, verdict.at)
@@ -69,25 +69,28 @@ class Meeting:
         reign.publish()
         node.send(peer, reign.heartbeat(0, node.reach, len(node.log.roster.members)))
 
-    def server(self, peer: str, term: Term, theirs: Claim) -> None:
+    def server(self, peer: str, term: Term) -> None:
         """Another server: one of the two gives way."""
+        if self.reign.rules.heals:
+            self.reign.claims.met(peer)
+        elif term.number > self.reign.term.number:
+            self.core.step_down(Cause.HIGHER_NUMBER, term.number, follow=(peer, term))
+
+    def settle(self, peer: str, term: Term, verdict: Verdict) -> None:
+        """Two claims answered each other: what they say is done, in a number above all."""
         node, reign = self.node, self.reign
-        if not reign.rules.heals:
-            if term.number > reign.term.number:
-                self.core.step_down(Cause.HIGHER_NUMBER, term.number, follow=(peer, term))
-            return
-        verdict = compare(self._mine(), theirs)
         self._tell(peer, verdict)
         if not verdict.mine:
             self._give_way(peer, node.address_of(peer) or "", verdict.why, term)
-        elif reign.proving is None:
-            if term.number >= reign.term.number:
-                self.core.renew(term.number)
-            else:
-                reign.announce(peer)
+            return
+        if reign.proving is None and term.number >= reign.term.number:
+            self.core.renew(term.number)
+        else:
+            reign.announce(peer)
+        reign.advance()
 
-    def _mine(self) -> Claim:
-        return Claim(self.node.log.history(), 1 + len(self.reign.in_touch()))
+    def _mine(self) -> Side:
+        return Side(self.node.log.history(), self.reign.holders())
 
     def _tell(self, peer: str, verdict: Verdict) -> None:
         at = verdict.at

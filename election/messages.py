@@ -102,6 +102,8 @@ class Heartbeat(Message, frozen=True):
     echo: int
     reach: int
     members: int
+    confirmed: int = 0
+    """How far every member is known to hold the log, absent ones included: nobody compacts past it by far."""
 
 
 class Confirm(Message, frozen=True):

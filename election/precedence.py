@@ -5,8 +5,8 @@ from typing import NamedTuple
 from tanist.election.history import Fork, History, fork
 
 
-class Claim(NamedTuple):
-    """A history, and how many members hold it."""
+class Side(NamedTuple):
+    """A history, and how many members' disks are known to hold it."""
 
     history: History
     holders: int
@@ -20,8 +20,8 @@ class Verdict(NamedTuple):
     why: str
 
 
-def compare(mine: Claim, theirs: Claim) -> Verdict:
-    """Compare two claims (protocol, Healing a split, 2).
+def compare(mine: Side, theirs: Side) -> Verdict:
+    """Compare two sides (protocol, Healing a split, 2).
 
     One a prefix of the other: the longer. Forked: one with application commands since the fork over one with
     none; then more members holding it; then more application commands; then the higher term.

@@ -64,6 +64,8 @@ class SnapshotRecord(Record, frozen=True):
 
     meta: SnapshotMeta
     keep_log: bool
+    first: int = 0
+    """Where the log begins now; 0 is right behind the snapshot. Before that it keeps what a heal may yet need."""
 
 
 class BesideRecord(Record, frozen=True):
@@ -186,8 +188,8 @@ class Stored:
                 self.refused.append(record)
                 if self.founding is not None and self.founding.names(record.number, record.members):
                     self.founding = None
-            case SnapshotRecord(meta, keep_log):
-                self._begin_after(meta, keep_log)
+            case SnapshotRecord(meta, keep_log, first):
+                self._begin_after(meta, keep_log, first or meta.index + 1)
             case BesideRecord(at, snapshot):
                 self.beside = Copy(at, snapshot)
             case CopiedRecord(first, entries):
@@ -199,13 +201,14 @@ class Stored:
             case SeenRecord(peer, start, nonce):
                 self.seen[peer] = (start, nonce)
 
-    def _begin_after(self, meta: SnapshotMeta, keep_log: bool) -> None:
+    def _begin_after(self, meta: SnapshotMeta, keep_log: bool, first: int) -> None:
         self.snapshot = meta if meta.index else None
         if keep_log and self.first <= meta.index + 1 <= self.last + 1:
-            del self.entries[: meta.index + 1 - self.first]
+            first = max(first, self.first)
+            del self.entries[: first - self.first]
         else:
             self.entries.clear()
-        self.first = meta.index + 1
+        self.first = first
 
     def _copied(self, first: int, entries: tuple[Entry, ...]) -> None:
         copy = self.beside

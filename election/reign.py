@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tanist.election import events
 from tanist.election.behaviour import DECLINED_RETRY_MS, Behaviour
+from tanist.election.claims import Claims
 from tanist.election.commit import durability, majority_match
 from tanist.election.commitset import CommitSet
 from tanist.election.entries import BODY_BYTES_MAX, PROPOSED_KINDS, Entry, Kind, Proposal
@@ -21,6 +22,7 @@ from tanist.election.losing import Losing
 from tanist.election.measuring import Measuring
 from tanist.election.meeting import Meeting
 from tanist.election.messages import (
+    Claim,
     Confirm,
     Conflict,
     Copied,
@@ -42,7 +44,6 @@ from tanist.election.messages import (
     SnapshotFetch,
     Stored,
 )
-from tanist.election.precedence import Claim
 from tanist.election.preempting import Preempting
 from tanist.election.probing import Probing
 from tanist.election.proving import Proving
@@ -73,6 +74,7 @@ class Reign(Behaviour):
         self.commit_set = CommitSet(node.settings.sync_successors, node.times.sync)
         self.joining = Joining(self)
         self.meeting = Meeting(self)
+        self.claims = Claims(self)
         self.salvaging = Salvaging(self)
         self.losing = Losing(self)
         self.probing = Probing(self)
@@ -117,8 +119,7 @@ class Reign(Behaviour):
         self.opens_at = node.log.last
         node.emit(events.ReignBegan(str(self.term), node.log.last, without / MS, first))
         self.joining.myself()
-        if self.rules.heals:
-            self.salvaging.close_open()
+        self.salvaging.close_open()
         self.publish()
         for peer in list(node.links):
             self.announce(peer)
@@ -127,7 +128,7 @@ class Reign(Behaviour):
 
     def announce(self, peer: str) -> None:
         """Tell a peer that this one serves, and what it has."""
-        self.node.send(peer, Serving(self.term, self.node.log.history(), 1 + len(self.in_touch())))
+        self.node.send(peer, Serving(self.term, self.node.log.history(), self.holders()))
 
     def write(self, bodies: Sequence[tuple[Kind, bytes]]) -> None:
         """Write entries of the server's own, one after another."""
@@ -152,7 +153,8 @@ class Reign(Behaviour):
         fit = [p for p in proposals if (own or p.kind in PROPOSED_KINDS) and len(p.body) <= BODY_BYTES_MAX]
         if self.handover is not None:
             return self.handover.hold(fit)
-        if self.proving is not None or node.log.last - node.commit > UNCOMMITTED_ENTRIES_MAX:
+        unproved = self.proving is not None or self.claims.open
+        if unproved or node.log.last - node.commit > UNCOMMITTED_ENTRIES_MAX:
             return False
         if not fit:
             return True
@@ -175,7 +177,7 @@ class Reign(Behaviour):
     def advance(self) -> None:
         """Commit what may be acknowledged now, and say so."""
         node = self.node
-        if self.proving is not None:
+        if self.proving is not None or self.claims.open:
             return
         matches = self.replication.matches()
         voters = node.log.voters or frozenset({node.me.id})
@@ -219,6 +221,10 @@ class Reign(Behaviour):
         now, timeout = self.node.now, self.node.times.timeout
         return [p for p, c in self.replication.clients.items() if now < c.heard_at + timeout]
 
+    def holders(self) -> int:
+        """How many members' disks are known to hold all that is acknowledged here, this one's too."""
+        return 1 + self.replication.holding(max(self.node.commit, self.opens_at))
+
     # The list
 
     def publish(self) -> None:
@@ -237,6 +243,7 @@ class Reign(Behaviour):
         self.heartbeat_at = node.now + node.times.heartbeat
         reach, members = 1 + len(self.in_touch()), len(node.log.roster.members)
         node.reach = reach
+        node.confirmed = self.replication.confirmed()
         self.measuring.sent(self.round, self.list.version)
         for peer, client in self.replication.clients.items():
             client.was_at = client.reached
@@ -246,11 +253,13 @@ class Reign(Behaviour):
     def heartbeat(self, echo: int, reach: int, members: int) -> Heartbeat:
         """A heartbeat of this round. One that was away knows of nobody who is here now, and names none."""
         named = self.list if self.proving is None else NO_LIST
-        return Heartbeat(self.term, self.round, self.node.commit, named, echo, reach, members)
+        return Heartbeat(self.term, self.round, self.node.commit, named, echo, reach, members, self.node.confirmed)
 
     # What clients say
 
     def received(self, peer: str, message: Message) -> None:
+        if isinstance(message, Follow | Following | Seek | NotYet | Goodbye):
+            self.claims.serves_no_longer(peer)
         match message:
             case Stored(term, match_) if term == self.term:
                 self._stored(peer, match_)
@@ -273,8 +282,10 @@ class Reign(Behaviour):
                     self.announce(peer)
             case NotYet():
                 pass
-            case Serving(term, history, holders):
-                self.meeting.server(peer, term, Claim(history, holders))
+            case Serving(term, _, _):
+                self.meeting.server(peer, term)
+            case Claim() if self.rules.heals:
+                self.claims.received(peer, message)
             case Following(term, server, address) if server != self.node.me.id:
                 self.node.addresses[server] = address
                 self.node.reach_for(server, self.node.times.retry)
@@ -438,6 +449,7 @@ class Reign(Behaviour):
         if now >= self.probing.at:
             self.probing.probe()
         self.commit_set.settle(self.replication.clients, now)
+        self.claims.tick()
         self.salvaging.tick()
         self.advance()
         self.reads.go_on()
@@ -446,7 +458,7 @@ class Reign(Behaviour):
     def deadline(self) -> int | None:
         node = self.node
         times = [self.heartbeat_at, self.probing.at]
-        if self.forming_until and self.proving is None:
+        if self.forming_until and self.proving is None and not self.claims.open:
             times.append(self.forming_until)
         if self.proving is not None:
             times.append(self.proving.since + node.times.round)
@@ -458,8 +470,8 @@ class Reign(Behaviour):
                 times.append(alone_at)
         if self.handover is not None:
             times.append(self.handover.until)
-        times += [t for t in (self.commit_set.deadline(), self.salvaging.deadline()) if t is not None]
-        return min(times)
+        due = (self.commit_set.deadline(), self.claims.deadline(), self.salvaging.deadline())
+        return min([*times, *(at for at in due if at is not None)])
 
     def disk_failed(self) -> None:
         self.core.step_down(Cause.DISK, 0)

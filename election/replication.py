@@ -73,6 +73,8 @@ class Replication:
         self.node = node
         self.term = node.serving_term()
         self.clients: dict[str, Progress] = {}
+        self._held: dict[str, int] = {}
+        """How far the clients that are gone were known to hold the log."""
 
     def welcome(self, member: Member, history: History, priority: int) -> Progress:
         """A client follows: begin where its log and mine part."""
@@ -86,7 +88,23 @@ class Replication:
 
     def forget(self, peer: str) -> Progress | None:
         """A client is gone."""
-        return self.clients.pop(peer, None)
+        progress = self.clients.pop(peer, None)
+        if progress is not None:
+            self._held[peer] = progress.match
+        return progress
+
+    def held(self, peer: str) -> int:
+        """How far a peer is known to hold this log on disk, a client or not."""
+        progress = self.clients.get(peer)
+        return progress.match if progress is not None else self._held.get(peer, 0)
+
+    def confirmed(self) -> int:
+        """How far every member of the roster is known to hold this log."""
+        return min((self.held(member.id) for member in self.node.others()), default=self.node.commit)
+
+    def holding(self, index: int) -> int:
+        """How many other peers are known to hold the log up to an index."""
+        return sum(1 for peer in {*self.clients, *self._held} if self.held(peer) >= index)
 
     def push_all(self) -> None:
         """Send everyone what is new: entries, or how far the log is committed."""

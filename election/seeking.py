@@ -16,6 +16,7 @@ from tanist.election.evidence import ENDS_RETRIES, Evidence
 from tanist.election.founding import Founding
 from tanist.election.history import NO_TERM, Term
 from tanist.election.messages import (
+    Claim,
     Following,
     Found,
     FoundAnswer,
@@ -191,7 +192,7 @@ class Seeking(Behaviour):
 
     def received(self, peer: str, message: Message) -> None:
         match message:
-            case Serving(term, _, _):
+            case Serving(term=term) | Claim(term=term):
                 self._met_server(peer, term)
             case Following(term, server, address):
                 self._met_follower(peer, term, server, address)

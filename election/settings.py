@@ -107,6 +107,9 @@ class ElectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Entries between two snapshots."""
     snapshot_keep: int = 5_000
     """Entries kept behind a snapshot for clients that are only a little behind."""
+    heal_keep: int = 100_000
+    """Survivor mode: entries kept in the log, snapshots or not, for members that have not confirmed them: absent ones
+    may come back with another history, and then every entry since the fork is needed by itself."""
     preempt: str = "never"
     """Whether a better-ranked peer takes over from a live server: never or idle."""
     preempt_after_ms: float = 60_000

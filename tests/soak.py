@@ -79,6 +79,7 @@ class Life:
                 priority=rng.choice([0, 0, 0, 1]),
                 sync_successors=rng.choice([1, 1, 2]),
                 sync_strict=rng.random() < 0.2,
+                heal_keep=rng.choice([0, 20, 100_000]),
                 **self._settings(),
             )
             if rng.random() < 0.5:

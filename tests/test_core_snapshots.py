@@ -19,7 +19,7 @@ BODIES = [b"%d" % i for i in range(50)]
 @BOTH
 @PACE
 def test_one_that_was_away_too_long_gets_a_snapshot(safety: Safety, pace: str) -> None:
-    world = cluster("a b c", safety, pace, snapshot_keep=5)
+    world = cluster("a b c", safety, pace, snapshot_keep=5, heal_keep=0)
     only, away = server(world), clients(world)[1]
     world.kill(away.name)
     world.run(100)
@@ -61,7 +61,7 @@ def test_one_that_is_a_little_behind_gets_entries(safety: Safety) -> None:
 @BOTH
 def test_a_snapshot_is_acknowledged_only_when_its_record_is_on_disk(safety: Safety) -> None:
     """The invariants hold every `Stored` against the disk; here the disk takes its time over the record."""
-    world = cluster("a b c", safety, snapshot_keep=0)
+    world = cluster("a b c", safety, snapshot_keep=0, heal_keep=0)
     only, away = server(world), clients(world)[1]
     world.kill(away.name)
     for body in BODIES:
@@ -117,7 +117,7 @@ def test_a_server_that_dies_while_it_sends_a_snapshot(safety: Safety) -> None:
 
 @pytest.mark.parametrize("keep", [0, 3, 1000])
 def test_a_fork_before_a_snapshot_keeps_what_is_lost_with_the_snapshot(keep: int) -> None:
-    world = cluster("a b c", Safety.SURVIVOR, snapshot_keep=keep)
+    world = cluster("a b c", Safety.SURVIVOR, snapshot_keep=keep, heal_keep=0)
     watch = Invariants(world, Safety.SURVIVOR)
     old = server(world)
     part(world, old.name)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tanist.election.entries import Entry, Kind
 from tanist.election.history import EMPTY, Fork, History, Term, fork, raft_order, survivor_order
 from tanist.election.log import Log
-from tanist.election.precedence import Claim, compare
+from tanist.election.precedence import Side, compare
 
 
 def entry(number: int, holder: str, kind: Kind, seed: int) -> Entry:
@@ -63,7 +63,7 @@ def test_the_fork_is_where_the_entries_differ(logs: tuple[list[Entry], list[Entr
 
 @given(two_logs(), st.integers(1, 5), st.integers(1, 5))
 def test_exactly_one_of_two_histories_goes_on(logs: tuple[list[Entry], list[Entry]], a: int, b: int) -> None:
-    mine, theirs = Claim(history_of(logs[0]), a), Claim(history_of(logs[1]), b)
+    mine, theirs = Side(history_of(logs[0]), a), Side(history_of(logs[1]), b)
     here, there = compare(mine, theirs), compare(theirs, mine)
     if logs[0] == logs[1]:
         assert here.mine and there.mine
@@ -76,8 +76,8 @@ def test_exactly_one_of_two_histories_goes_on(logs: tuple[list[Entry], list[Entr
 def test_a_longer_log_with_the_same_begin_goes_on(logs: tuple[list[Entry], list[Entry]]) -> None:
     longer = logs[0]
     shorter = longer[: len(longer) // 2]
-    assert compare(Claim(history_of(longer), 1), Claim(history_of(shorter), 9)).mine
-    assert compare(Claim(history_of(shorter), 9), Claim(history_of(longer), 1)).mine is (len(longer) == len(shorter))
+    assert compare(Side(history_of(longer), 1), Side(history_of(shorter), 9)).mine
+    assert compare(Side(history_of(shorter), 9), Side(history_of(longer), 1)).mine is (len(longer) == len(shorter))
 
 
 def forked(mine: str, theirs: str) -> tuple[History, History]:
@@ -93,7 +93,7 @@ def forked(mine: str, theirs: str) -> tuple[History, History]:
 
 def verdict(mine: str, theirs: str, holders: tuple[int, int] = (1, 1)) -> tuple[bool, str]:
     a, b = forked(mine, theirs)
-    found = compare(Claim(a, holders[0]), Claim(b, holders[1]))
+    found = compare(Side(a, holders[0]), Side(b, holders[1]))
     return found.mine, found.why
 
 

@@ -17,6 +17,7 @@ from tanist.election.log import roster_entry_body
 from tanist.election.messages import (
     Append,
     Canvass,
+    Claim,
     Confirm,
     Follow,
     HandOver,
@@ -194,7 +195,14 @@ def test_a_renewed_reign_is_silent_until_its_number_is_on_disk() -> None:
     only, first = server(world), heir(world)
     assert only.core is not None
     world.disk *= 100
-    world.feed(only, Received(first.id, Serving(Term(9, first.id), first.core.node.log.history_at(1), 1)))  # type: ignore[union-attr]
+    assert first.core is not None
+    theirs = Term(9, first.id), first.core.node.log.history_at(1), 1
+    claims: list[Claim] = []
+    world.watchers.append(lambda peer, ready: claims.extend(m for _, m in ready.send if isinstance(m, Claim)))
+    world.feed(only, Received(first.id, Serving(*theirs)))
+    (mine,) = claims
+    assert only.core.node.number == 1, "nothing is decided before a claim answers"
+    world.feed(only, Received(first.id, Claim("theirs", mine.claim, *theirs)))
     assert only.core.node.number == 10
     assert only.core.term.number == 1
     world.run_until(lambda: reign(world).term.number == 10, 100)

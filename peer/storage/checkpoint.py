@@ -31,7 +31,7 @@ def checkpoint(stored: Stored) -> list[Record]:
     if stored.founding is not None:
         records.append(stored.founding)
     if stored.snapshot is not None:
-        records.append(SnapshotRecord(stored.snapshot, False))
+        records.append(SnapshotRecord(stored.snapshot, False, stored.first))
     records += _in_pieces(EntriesRecord, stored.first, stored.entries)
     if stored.beside is not None:
         records.append(BesideRecord(stored.beside.at, stored.beside.snapshot))

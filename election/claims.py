@@ -1,0 +1,174 @@
+"""Two reigns that met settle which history goes on: by two claims that answer each other, and by nothing else.
+
+    a server meets another --> it takes nothing and acknowledges nothing --> claim, sent from the disk
+    a claim that answers mine --> verdict, the same at both ends --> one goes on in a new number, one gives way
+    heal.timeout, a lost link, a peer that serves no longer --> the claim lapsed: it binds nobody, all goes on as before
+
+A claim is decided only by one that answers it, and is given up with the first that does, so that both ends, if both
+decide, decided by the same two. If only one does, nothing is lost: whoever gave way follows a server that may not know
+it yet, and what would be lost by that is archived first whatever the claims said (see `beside`).
+"""
+
+from typing import TYPE_CHECKING
+
+from tanist.election import events
+from tanist.election.messages import Claim
+from tanist.election.node import Node
+from tanist.election.precedence import Side, compare
+from tanist.election.roster import MEMBERS_MAX
+
+if TYPE_CHECKING:
+    from tanist.election.reign import Reign
+
+WAIT_FORGOTTEN = 8
+"""Heal time-outs after the last attempt until the waits begin small again."""
+
+
+class HealWaits:
+    """When a heal with a peer may be tried again: doubling waits with jitter, which outlive a reign.
+
+    They grow whatever came of the attempts, since a link that splits again right after a heal would stop
+    acknowledgements as often as one over which no heal succeeds.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._tried: dict[str, tuple[int, int]] = {}
+        self._not_before: dict[str, int] = {}
+
+    def not_before(self, peer: str) -> int:
+        """From when on this peer may be proposed a heal."""
+        return self._not_before.get(peer, 0)
+
+    def tried(self, peer: str) -> None:
+        """A heal with this peer began."""
+        node, times = self.node, self.node.times
+        count, at = self._tried.pop(peer, (0, 0))
+        if node.now - at > WAIT_FORGOTTEN * times.heal:
+            count = 0
+        if len(self._tried) >= MEMBERS_MAX:
+            del self._tried[next(iter(self._tried))]
+        self._tried[peer] = (count + 1, node.now)
+        wait = min(times.retry << min(count, 16), times.heal)
+        self._not_before = {p: self._not_before[p] for p in self._tried if p in self._not_before}
+        self._not_before[peer] = node.now + int(wait * (1 + node.rng.random() / 2))
+
+
+class Claims:
+    """The claims of one reign, one at a time."""
+
+    def __init__(self, reign: "Reign") -> None:
+        self.reign = reign
+        self.node = reign.node
+        self.peer = ""
+        """With whom the open claim is, "" when there is none."""
+        self.until = 0
+        self._mine: Claim | None = None
+        self._answered = ""
+        self._rivals: set[str] = set()
+        """Other servers that are linked, as far as known."""
+
+    @property
+    def open(self) -> bool:
+        """Whether a claim is open: then nothing is taken and nothing acknowledged."""
+        return self._mine is not None
+
+    # What comes
+
+    def met(self, peer: str) -> None:
+        """Another server spoke."""
+        self._rivals.add(peer)
+        self._propose()
+
+    def received(self, peer: str, claim: Claim) -> None:
+        """A claim of another server."""
+        node = self.node
+        self._rivals.add(peer)
+        self._lapse_in_time()
+        if self.reign.renewal is not None:
+            # This reign is about to become another, which will speak for itself.
+            return
+        if self.open and self.peer != peer:
+            # One heal at a time: the lower pair of ids goes first, so that three cannot wait for each other in a ring.
+            if _pair(node.me.id, peer) > _pair(node.me.id, self.peer):
+                return
+            self.lapse("withdrawn for a heal that goes first")
+        if not self.open:
+            self._begin(peer)
+        assert self._mine is not None
+        if claim.claim != self._answered:
+            self._say(claim.claim)
+        if claim.answers == self._mine.claim:
+            self._decide(peer, claim)
+
+    def serves_no_longer(self, peer: str) -> None:
+        """A peer is gone, or follows or seeks a server now."""
+        self._rivals.discard(peer)
+        if self.open and self.peer == peer:
+            self.lapse(f"{peer} serves no longer, or is gone")
+
+    # What goes
+
+    def _propose(self) -> None:
+        """Begin a heal with the first rival whose wait is over."""
+        if self.open or self.reign.renewal is not None:
+            return
+        for peer in sorted(self._rivals):
+            if peer in self.node.links and self.node.now >= self.reign.core.heal_waits.not_before(peer):
+                self._begin(peer)
+                self._say("")
+                return
+
+    def _begin(self, peer: str) -> None:
+        node, reign = self.node, self.reign
+        reign.core.heal_waits.tried(peer)
+        self.peer, self.until, self._answered = peer, node.now + node.times.heal, ""
+        # The time makes it another statement than any before, in whatever reign.
+        name = f"{reign.term}:{node.now}:{peer}"
+        self._mine = Claim(name, "", reign.term, node.log.history(), reign.holders())
+        node.emit(events.ClaimMade(peer, str(reign.term), node.log.last, self._mine.holders))
+
+    def _say(self, answers: str) -> None:
+        """Send the open claim, as soon as the log that it speaks of is on disk."""
+        mine = self._mine
+        assert mine is not None
+        self._answered = answers
+        self.node.send_after_disk(self.peer, Claim(mine.claim, answers, mine.term, mine.history, mine.holders))
+
+    # How it ends
+
+    def _decide(self, peer: str, theirs: Claim) -> None:
+        mine = self._mine
+        assert mine is not None
+        self._mine, self.peer = None, ""
+        self._rivals.discard(peer)
+        verdict = compare(Side(mine.history, mine.holders), Side(theirs.history, theirs.holders))
+        self.reign.meeting.settle(peer, theirs.term, verdict)
+
+    def lapse(self, why: str) -> None:
+        """The open claim binds nobody any more: go on as before."""
+        peer, self.peer, self._mine = self.peer, "", None
+        self.node.emit(events.ClaimLapsed(peer, why))
+        self.reign.advance()
+
+    def _lapse_in_time(self) -> None:
+        if self.open and self.node.now >= self.until:
+            self.lapse("not answered in time")
+
+    def tick(self) -> None:
+        """Time has passed: a claim lapses, or a heal is tried again."""
+        self._lapse_in_time()
+        self._propose()
+
+    def deadline(self) -> int | None:
+        """When the open claim lapses, or the next heal may be proposed."""
+        if self.open:
+            return self.until
+        if self.reign.renewal is not None:
+            return None
+        waits = self.reign.core.heal_waits
+        return min((waits.not_before(p) for p in self._rivals if p in self.node.links), default=None)
+
+
+def _pair(a: str, b: str) -> tuple[str, str]:
+    return min(a, b), max(a, b)
