@@ -10,7 +10,7 @@ import platformdirs
 from tanist.config import specs, values
 from tanist.config.addresses import listening, reachable
 from tanist.config.problems import Origin
-from tanist.config.sections import DAY_S, Group, Key, Log, Preempt, Session, Snapshot, Sync, words
+from tanist.config.sections import DAY_S, Group, Heal, Key, Log, Preempt, Session, Snapshot, Sync, words
 from tanist.config.specs import APPS_MAX, GATEWAYS_MAX, App, Gateway
 from tanist.config.values import NAME_CHARS_MAX, boolean, choice, fitting_name, integer, listing, number
 from tanist.election.roster import MEMBERS_MAX
@@ -203,6 +203,9 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 30 * DAY_S
     snapshot: Annotated[Snapshot, Group(meaning="When the log is replaced by the state it led to.")] = Snapshot()
+    heal: Annotated[
+        Heal, Group(meaning="Survivor mode: what is kept for members that may come back with another history.")
+    ] = Heal()
     apps: Annotated[
         tuple[App, ...],
         Key(
@@ -291,6 +294,7 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
             fallbacks=self.fallbacks,
             snapshot_every=self.snapshot.every,
             snapshot_keep=self.snapshot.keep,
+            heal_keep=self.heal.keep,
             preempt=str(self.preempt),
             preempt_after_ms=self.preempt_after_s * 1000,
             forget_after_ms=self.forget_after_s * 1000,

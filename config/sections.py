@@ -100,6 +100,22 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ] = 5_000
 
 
+class Heal(msgspec.Struct, frozen=True, kw_only=True):
+    """Survivor mode: what is kept for members that may come back with another history."""
+
+    keep: Annotated[
+        int,
+        Key(
+            meaning="Entries kept, snapshots or not, while a member has not confirmed them: after a split every entry "
+            "since the fork is archived by itself. What is compacted beyond is reported as missing in the heal, and "
+            "stays in a copy of the snapshot. More take memory and disk while somebody is away.",
+            takes=f"0 to {COUNT_MAX}",
+            parse=integer(0, COUNT_MAX),
+            unit="entries",
+        ),
+    ] = 100_000
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The sessions of outside clients."""
 

@@ -73,6 +73,7 @@ class Beside:
         self.log = Log()
         self.log.reset(meta)
         self.snapshot, self.replaced = meta, True
+        self.node.copied = meta
         self.node.persist(BesideRecord(meta.index, meta))
         self._look_again()
         self.covered_at = meta.index

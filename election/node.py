@@ -89,6 +89,8 @@ class Node:
         self.refused_foundings = stored.refused
         self.commit = stored.snapshot.index if stored.snapshot else 0
         self.applied = self.commit
+        self.copied: SnapshotMeta | None = None
+        """The newest snapshot that a copy beside the log begins after: its file is needed, changed over or not."""
         self.confirmed = 0
         """How far every member is known to hold the log, as far as the server knows."""
         self.durability = Durability.ALONE

@@ -252,4 +252,6 @@ class Driver:
 
     async def _prune(self, index: int) -> None:
         await self.journal.flush()
-        await self._store.prune(index)
+        node = self.core.node
+        needed = [meta.index for meta in (node.snapshot, node.copied) if meta is not None]
+        await self._store.prune(min([index, *needed]))

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tanist.config.schema import PeerConfig, default_data, host_name
-from tanist.config.sections import Preempt, Snapshot, Sync
+from tanist.config.sections import Heal, Preempt, Snapshot, Sync
 from tanist.config.values import NAME_CHARS_MAX
 from tanist.election.settings import PACES, ElectionSettings, Safety, Serve
 
@@ -22,6 +22,7 @@ def test_the_core_is_told_everything_it_takes() -> None:
         sync=Sync(successors=2, strict=True),
         fallbacks=4,
         snapshot=Snapshot(every=10, keep=1),
+        heal=Heal(keep=3),
         preempt=Preempt.IDLE,
         preempt_after_s=5,
         forget_after_s=7,
