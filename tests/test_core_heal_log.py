@@ -157,10 +157,12 @@ def test_a_client_beside_its_log_counts_for_nothing_until_it_has_changed_over() 
     world.mend()
     world.run_until(lambda: bool(split.old.names_of(events.CopyTookPlace)), SETTLE_MS)
     fork = split.old.archives[0].first - 1
+    world.run(2)
     progress = reign(world).replication.clients[split.old.id]
     assert progress.copied > fork
     assert progress.match <= fork, "the copy is whole, and counts when the change is on disk"
     split.settled()
+    world.run(100)
     assert reign(world).replication.clients[split.old.id].match > fork
 
 
