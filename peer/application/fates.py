@@ -94,7 +94,7 @@ class Fates:
 
     def _decide(self, old: ArchivedEntry, side: Side) -> tuple[HealedEntry, Answered | None]:
         entry = old.entry
-        plain = HealedEntry(old.index, entry.term, self._runner.index, entry.kind, Fate.OTHER, old.acknowledged)
+        plain = HealedEntry(old.index, entry.term, self._runner.index, entry.kind, str(Fate.OTHER), old.acknowledged)
         try:
             match entry.kind:
                 case Kind.COMMAND:
