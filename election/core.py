@@ -19,6 +19,7 @@ from tanist.election.entries import Entry
 from tanist.election.evidence import ENDS_RETRIES, Evidence
 from tanist.election.following import FollowingServer
 from tanist.election.history import NO_TERM, Term
+from tanist.election.identity import heard, met_clone, note_start, outdated
 from tanist.election.messages import (
     Append,
     Canvass,
@@ -30,6 +31,8 @@ from tanist.election.messages import (
     Lend,
     Message,
     NotYet,
+    Outdated,
+    Refuse,
     RequestVote,
     Seek,
     Serving,
@@ -155,7 +158,7 @@ class Core:
             self.behaviour.woke(now - self._asked)
         match inputs:
             case Received(peer, message):
-                if peer in node.links:
+                if peer in node.links and heard(node, peer, message):
                     self._received(peer, message)
             case Persisted(persist_id):
                 node.persisted(persist_id)
@@ -201,6 +204,7 @@ class Core:
                         self.reached.add(dialed)
                 node.links[remote.id] = remote
                 node.emit(events.PeerSeen(remote.id, remote.name, remote.address))
+                note_start(node, remote)
                 self.behaviour.link_up(remote, dialed)
             case LinkDown(peer, evidence, detail):
                 if peer in node.links:
@@ -208,6 +212,8 @@ class Core:
                     self.behaviour.link_down(peer, evidence, detail)
             case DialFailed(address, evidence, detail):
                 node.dial_outcome(address)
+                if evidence is Evidence.CLONE:
+                    met_clone(self, detail)
                 self.behaviour.dial_failed(address, evidence, detail)
             case DiskFailed(detail):
                 node.disk_failed = detail
@@ -238,6 +244,10 @@ class Core:
         match message:
             case Append():
                 self.behaviour.received(peer, message)
+            case Outdated(start):
+                outdated(self, peer, start)
+            case Refuse("clone", text):
+                met_clone(self, text, proved=True)
             case Canvass():
                 if plausible(Term(message.number, ""), node.number):
                     answer = ballots.answer_canvass(node, peer, message, self._voter())

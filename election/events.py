@@ -429,6 +429,15 @@ class DamageFound(Event, frozen=True):
     detail: str
 
 
+class OlderData(Event, frozen=True):
+    """A peer came with data older than what is known of it: a copy was restored. It is repaired like a damaged one."""
+
+    line = "{peer} runs on data older than its start {start}: told to be repaired"
+    level = "warning"
+    peer: str
+    start: int
+
+
 class RepairAwaited(Event, frozen=True):
     """A damaged peer finds no server to be repaired from: what a person can do stands in docs/how-to/repair.md."""
 

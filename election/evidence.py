@@ -18,9 +18,11 @@ class Evidence(StrEnum):
     """Connected, and no hello or heartbeat within its deadline: paused, hung or half-open."""
     REJECTED = "rejected"
     """Something answers that is not our server: other cluster, other protocol, other incarnation."""
+    CLONE = "clone"
+    """Another process with this peer's own id answers: its data directory was copied."""
     WOKE = "woke"
     """This peer's own clock jumped: it is I who was away."""
 
 
-ENDS_RETRIES = frozenset({Evidence.GOODBYE, Evidence.REJECTED})
+ENDS_RETRIES = frozenset({Evidence.GOODBYE, Evidence.REJECTED, Evidence.CLONE})
 """Evidence after which asking the same server again is pointless."""

@@ -180,6 +180,7 @@ class FollowingServer(Behaviour):
             return
         self.welcome = True
         node = self.node
+        node.belonged = True
         without = 0 if node.without_since is None else node.now - node.without_since
         node.without_since = None
         node.heir_named = None

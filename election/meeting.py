@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tanist.election import events
 from tanist.election.history import Term
+from tanist.election.identity import tell_outdated
 from tanist.election.messages import Follow, HandOver
 from tanist.election.precedence import Side, Verdict, compare
 from tanist.election.repairing import demoted
@@ -51,6 +52,9 @@ class Meeting:
                 self.core.renew(message.own_number)
             else:
                 self.core.step_down(Cause.HIGHER_NUMBER, message.own_number)
+            return
+        if not message.member.damaged and reign.replication.lacks_what_it_held(peer, message.history):
+            tell_outdated(node, peer, node.links[peer].incarnation[0])
             return
         if not demoted(node.log.roster.get(peer), message.member):
             reign.joining.ask(message.member)

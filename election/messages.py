@@ -83,6 +83,12 @@ class Refuse(Message, frozen=True):
     text: str
 
 
+class Outdated(Message, frozen=True):
+    """I know start number `start` of you, or more of what you held: your data are older. Be repaired, as damaged."""
+
+    start: int
+
+
 class Goodbye(Message, frozen=True):
     """I leave now; do not wait for me."""
 
@@ -377,6 +383,7 @@ MESSAGES: dict[int, type[Message]] = {
     20: Follow,
     21: Refuse,
     22: Goodbye,
+    23: Outdated,
     32: Heartbeat,
     33: Confirm,
     34: Append,

@@ -99,6 +99,13 @@ class Node:
         self.durable = self.log.last
         self.damage = stored.damage
         """What is wrong with what was on disk, until a server has repaired it."""
+        self.starts = dict(stored.seen)
+        """The newest start of every peer that was met: its count and its random part."""
+        self.incarnation = me.incarnation
+        self.outdated: set[str] = set()
+        """Linked peers that were told that their data are older, and have not said yet that they know."""
+        self.belonged = False
+        """Whether this peer has followed or served since its start."""
         self.disk_failed = ""
         self.disk_stalled = ""
         """How long a write takes by now, in a sentence, while the disk hangs."""
@@ -412,6 +419,7 @@ class Node:
         self.links.pop(peer, None)
         if self.log.roster.get(peer) is not None:
             self.seen[peer] = self.now
+        self.outdated.discard(peer)
 
     def close(self, peer: str, reason: str) -> None:
         """End the links to a peer; no `LinkDown` will say so."""

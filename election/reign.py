@@ -115,6 +115,7 @@ class Reign(Behaviour):
         node.without_since = None
         node.heir_named = None
         node.leaving = False
+        node.belonged = True
         self.write([(Kind.REIGN, b"")])
         self.opens_at = node.log.last
         node.emit(events.ReignBegan(str(self.term), node.log.last, without / MS, first))

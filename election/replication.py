@@ -73,8 +73,13 @@ class Replication:
         self.node = node
         self.term = node.serving_term()
         self.clients: dict[str, Progress] = {}
+<<<<<<< HEAD
         self._held: dict[str, int] = {}
         """How far the clients that are gone were known to hold the log."""
+=======
+        self.held: dict[str, int] = {}
+        """How far each client, also one that is gone, has said in this reign that it holds the log on disk."""
+>>>>>>> d951e05 (Know a peer that runs on older data, and repair it)
 
     def welcome(self, member: Member, history: History, priority: int) -> Progress:
         """A client follows: begin where its log and mine part."""
@@ -90,6 +95,7 @@ class Replication:
         """A client is gone."""
         progress = self.clients.pop(peer, None)
         if progress is not None:
+<<<<<<< HEAD
             self._held[peer] = progress.match
         return progress
 
@@ -105,6 +111,14 @@ class Replication:
     def holding(self, index: int) -> int:
         """How many other peers are known to hold the log up to an index."""
         return sum(1 for peer in {*self.clients, *self._held} if self.held(peer) >= index)
+=======
+            self.held[peer] = max(progress.match, self.held.get(peer, 0))
+        return progress
+
+    def lacks_what_it_held(self, peer: str, history: History) -> bool:
+        """Whether a peer that follows anew has lost what it had acknowledged in this reign."""
+        return self.held.get(peer, 0) > fork(self.node.log.history(), history).at
+>>>>>>> d951e05 (Know a peer that runs on older data, and repair it)
 
     def push_all(self) -> None:
         """Send everyone what is new: entries, or how far the log is committed."""

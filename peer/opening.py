@@ -18,14 +18,20 @@ def open_directory(config: PeerConfig) -> DataDirectory:
     return DataDirectory.open_default(config.cluster, config.name)
 
 
-def hello_of(config: PeerConfig, directory: DataDirectory, address: str, applications: Iterable[str]) -> Hello:
+def hello_of(
+    config: PeerConfig,
+    directory: DataDirectory,
+    incarnation: tuple[int, int],
+    address: str,
+    applications: Iterable[str],
+) -> Hello:
     """What a peer says of itself at the begin of every link."""
     return Hello(
         cluster=config.cluster,
         safety=str(config.safety),
         id=directory.peer,
         name=directory.identity.name,
-        incarnation=directory.incarnation,
+        incarnation=incarnation,
         address=address,
         serve=config.serve is not Serve.NEVER,
         priority=config.priority,

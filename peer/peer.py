@@ -238,7 +238,9 @@ class Peer:
 
     def _hello(self) -> Hello:
         assert self._directory is not None
-        return hello_of(self.config, self._directory, self.address, self._applications)
+        # The core may have learned that others know of a later start.
+        incarnation = self.core.node.incarnation if self._running else self._directory.incarnation
+        return hello_of(self.config, self._directory, incarnation, self.address, self._applications)
 
     def _warn(self) -> None:
         """Say plainly what is open to whom, and what does not work yet."""

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from scenario import BOTH, SETTLE_MS, all_applied, clients, cluster, heir, reign, server
 
-from tanist.election.events import DamageFound, DamageRepaired, RepairAwaited, VoteCast
+from tanist.election.events import DamageFound, DamageRepaired, OlderData, RepairAwaited, VoteCast
 from tanist.election.messages import Stored, Support, Vote
 from tanist.election.ready import Ready
 from tanist.election.records import BallotRecord, EntriesRecord
@@ -202,3 +202,83 @@ def test_a_damaged_peer_lends_what_it_still_has() -> None:
     world.run_until(lambda: repaired(alone), SETTLE_MS)
     assert server(world) is away
     all_applied(world, b"1")
+
+
+# Older data
+
+
+@BOTH
+def test_a_restored_backup_is_told_and_repaired(safety: Safety) -> None:
+    world = cluster("a b c", safety)
+    one = clients(world)[0]
+    world.kill(one.name)
+    world.disks.back_up(one)
+    world.start(one.name)
+    world.run_until(world.settled, SETTLE_MS)
+    world.submit(server(world).name, b"1", b"2")
+    world.run(2000)
+    world.kill(one.name)
+    world.disks.restore(one)
+    world.start(one.name)
+    world.run_until(lambda: repaired(one), SETTLE_MS)
+    world.run_until(world.settled, SETTLE_MS)
+    all_applied(world, b"1", b"2")
+    assert server(world).names_of(OlderData)
+    # From now on its starts count above those of before.
+    world.run(1000)
+    world.kill(one.name)
+    world.start(one.name)
+    world.run(1000)
+    assert one.core is not None and one.core.node.damage is None
+    world.run_until(world.settled, SETTLE_MS)
+    assert len(one.names_of(DamageRepaired)) == 1
+
+
+@BOTH
+def test_a_backup_of_a_running_peer_is_known_by_what_it_acknowledged(safety: Safety) -> None:
+    """Restored, it counts one start more, as after any crash; but it lacks what it had said that it holds."""
+    world = cluster("a b c", safety)
+    one = clients(world)[0]
+    world.submit(server(world).name, b"1")
+    world.run(2000)
+    world.disks.back_up(one)
+    world.submit(server(world).name, b"2")
+    world.run(2000)
+    world.kill(one.name)
+    world.disks.restore(one)
+    world.start(one.name)
+    world.run_until(lambda: repaired(one), SETTLE_MS)
+    world.run_until(world.settled, SETTLE_MS)
+    all_applied(world, b"1", b"2")
+
+
+@BOTH
+def test_peers_that_restarted_know_the_starts_of_others_still(safety: Safety) -> None:
+    world = cluster("a b c", safety)
+    one = clients(world)[0]
+    world.kill(one.name)
+    world.disks.back_up(one)
+    for _ in range(2):
+        world.start(one.name)
+        world.run_until(world.settled, SETTLE_MS)
+        world.kill(one.name)
+    for name in "abc":
+        if name != one.name:
+            world.kill(name)
+    world.disks.restore(one)
+    for name in "abc":
+        world.start(name)
+    world.run_until(lambda: repaired(one), 2 * SETTLE_MS)
+    world.run_until(world.settled, SETTLE_MS)
+
+
+@BOTH
+def test_a_restart_is_no_older_copy(safety: Safety) -> None:
+    world = cluster("a b c", safety)
+    for _ in range(3):
+        for name in "abc":
+            world.kill(name)
+            world.run(3000)
+            world.start(name)
+            world.run_until(world.settled, SETTLE_MS)
+    assert not [e for p in world.peers.values() for e in p.names_of(OlderData) + p.names_of(DamageFound)]

@@ -32,7 +32,7 @@ class Disks:
     def __init__(self, world: World, rng: Random) -> None:
         self.world = world
         self.rng = rng
-        self._copies: dict[str, tuple[str, list[Record], dict[str, KeptSnapshot]]] = {}
+        self._copies: dict[str, tuple[str, list[Record], dict[str, KeptSnapshot], int]] = {}
 
     def _take(self, peer: VirtualPeer) -> int:
         world = self.world
@@ -100,11 +100,11 @@ class Disks:
 
     def back_up(self, peer: VirtualPeer) -> None:
         """Put a copy of its data directory aside."""
-        self._copies[peer.name] = peer.id, list(peer.disk), dict(peer.snapshots)
+        self._copies[peer.name] = peer.id, list(peer.disk), dict(peer.snapshots), peer.starts
 
     def restore(self, peer: VirtualPeer) -> None:
         """Replace a dead peer's data directory by the copy that was put aside."""
-        peer_id, disk, snapshots = self._copies[peer.name]
+        peer_id, disk, snapshots, peer.starts = self._copies[peer.name]
         self.world.by_id.pop(peer.id, None)
         self.world.by_id[peer_id] = peer
         peer.id, peer.disk, peer.snapshots = peer_id, list(disk), dict(snapshots)

@@ -259,7 +259,8 @@ class Network:
 
 def _remote(peer: VirtualPeer) -> Remote:
     serve = peer.settings.serve.value != "never"
-    return Remote(peer.id, peer.name, peer.address, (peer.incarnation, 0), serve, peer.settings.priority)
+    incarnation = peer.core.node.incarnation if peer.core is not None else (0, 0)
+    return Remote(peer.id, peer.name, peer.address, incarnation, serve, peer.settings.priority)
 
 
 __all__ = ["Network"]

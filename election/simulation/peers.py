@@ -80,6 +80,9 @@ class VirtualPeer:
     core: Core | None = None
     machine: Machine | None = None
     incarnation: int = 0
+    """The count of its processes in this world."""
+    starts: int = 0
+    """The count of its starts, as its data have it: it goes back with them."""
     frozen: bool = False
     broken: bool = False
     """Its disk takes nothing any more, until it is started again."""

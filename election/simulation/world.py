@@ -30,7 +30,7 @@ from tanist.election.ready import (
     Submit,
     Tick,
 )
-from tanist.election.records import DamageRecord, Stored
+from tanist.election.records import DamageRecord, SeenRecord, Stored
 from tanist.election.roles import Role
 from tanist.election.settings import MS, PACES, ElectionSettings, Safety
 from tanist.election.simulation.disks import CHUNK_BYTES, Disks
@@ -83,6 +83,8 @@ class World:
         self.watchers: list[Watcher] = []
         self.on_answer: Callable[[VirtualPeer, Answer], None] | None = None
         self.on_read: Callable[[VirtualPeer, ReadAnswer], None] | None = None
+        self.processes = 0
+        """Processes started so far: each has its own number."""
         self.events = 0
         """What happened so far: things taken from the heap."""
         self._heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
@@ -125,9 +127,12 @@ class World:
         assert peer.core is None
         peer.unreachable = False
         peer.incarnation += 1
+        self.processes += 1
+        peer.starts = max(peer.starts, peer.stored.seen.get(peer.id, (0, 0))[0]) + 1
         if peer.damaged:
             peer.damaged = False
-            self.disks.keep(peer, [DamageRecord(peer.incarnation, "records fail their checks")])
+            self.disks.keep(peer, [DamageRecord(peer.starts, "records fail their checks")])
+        self.disks.keep(peer, [SeenRecord(peer.id, peer.starts, self.processes)])
         peer.frozen = peer.broken = peer.hung = peer.snapshot_due = False
         peer.halted = ""
         peer.deadline = peer.wake_at = None
@@ -135,7 +140,7 @@ class World:
         peer.writes.clear()
         peer.written_at = self.now
         stored = _copy(peer.stored)
-        me = Self(peer.id, peer.name, peer.address, peer.given, (peer.incarnation, 0))
+        me = Self(peer.id, peer.name, peer.address, peer.given, (peer.starts, self.processes))
         peer.core = Core(me, peer.settings, stored, self.streams.core(name, peer.incarnation))
         self._rebuild(peer, stored.snapshot.digest if stored.snapshot is not None else None)
         clock = peer.clock()
