@@ -19,7 +19,7 @@ from tanist.election.entries import Entry
 from tanist.election.evidence import ENDS_RETRIES, Evidence
 from tanist.election.following import FollowingServer
 from tanist.election.history import NO_TERM, Term
-from tanist.election.identity import heard, met_clone, note_start, outdated
+from tanist.election.identity import heard, linked, met_clone, outdated, turned_away, watch_founding
 from tanist.election.messages import (
     Append,
     Canvass,
@@ -40,6 +40,7 @@ from tanist.election.messages import (
 )
 from tanist.election.node import Node, Self
 from tanist.election.ready import (
+    AbandonAsked,
     ConditionRead,
     DialFailed,
     DiskFailed,
@@ -49,6 +50,7 @@ from tanist.election.ready import (
     LeaveAsked,
     LinkDown,
     LinkUp,
+    LossAccepted,
     Persisted,
     ReadAsked,
     Ready,
@@ -61,7 +63,7 @@ from tanist.election.ready import (
 )
 from tanist.election.records import SnapshotRecord, Stored
 from tanist.election.reign import Reign
-from tanist.election.repairing import look_repaired
+from tanist.election.repairing import accept_loss, look_repaired
 from tanist.election.roles import TRANSITIONS, Cause, Role
 from tanist.election.roster import Roster
 from tanist.election.seeking import Seeking
@@ -172,6 +174,7 @@ class Core:
         handing = self.behaviour.handover if isinstance(self.behaviour, Reign) else None
         if handing is not None:
             handing.go_on()
+        watch_founding(node)
         watch_disk(self)
         if node.damage is not None:
             look_repaired(self)
@@ -198,13 +201,7 @@ class Core:
         node = self.node
         match inputs:
             case LinkUp(remote, dialed):
-                if dialed is not None:
-                    node.dial_outcome(dialed)
-                    if dialed in node.me.given:
-                        self.reached.add(dialed)
-                node.links[remote.id] = remote
-                node.emit(events.PeerSeen(remote.id, remote.name, remote.address))
-                note_start(node, remote)
+                linked(self, remote, dialed)
                 self.behaviour.link_up(remote, dialed)
             case LinkDown(peer, evidence, detail):
                 if peer in node.links:
@@ -212,8 +209,7 @@ class Core:
                     self.behaviour.link_down(peer, evidence, detail)
             case DialFailed(address, evidence, detail):
                 node.dial_outcome(address)
-                if evidence is Evidence.CLONE:
-                    met_clone(self, detail)
+                turned_away(self, address, evidence, detail)
                 self.behaviour.dial_failed(address, evidence, detail)
             case DiskFailed(detail):
                 node.disk_failed = detail
@@ -232,6 +228,11 @@ class Core:
                 self.hand_over(to)
             case LeaveAsked(peer):
                 self._leave(peer)
+            case AbandonAsked():
+                if isinstance(self.behaviour, Seeking) and self.behaviour.founding is not None:
+                    self.behaviour.founding.abandon()
+            case LossAccepted():
+                accept_loss(self)
             case GoodbyeAsked(reason):
                 for peer in node.links:
                     node.send(peer, Goodbye(reason))

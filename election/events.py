@@ -446,6 +446,15 @@ class RepairAwaited(Event, frozen=True):
     known: list[str]
 
 
+class LossAccepted(Event, frozen=True):
+    """A person went on from what is sound of damaged data, up to entry `last`, though no server had repaired it."""
+
+    line = "the damage is accepted: this peer goes on from entry {last}, and what was behind it is lost here"
+    level = "warning"
+    detail: str
+    last: int
+
+
 class DamageRepaired(Event, frozen=True):
     """The server has made this peer's data whole: it holds everything up to `last`, and is a full member again."""
 

@@ -145,6 +145,26 @@ class Founding:
         self.accepted = set()
         self._say(number, "refused", [peer])
 
+    def abandon(self) -> None:
+        """A person says that the attempt will never be complete: refuse it on disk, and tell those who accepted.
+
+        Nobody can open it without this peer's acceptance from then on. Whoever has gathered all acceptances before may
+        have opened it: such a cluster and one that is founded later refuse each other.
+        """
+        node, attempt = self.node, self.node.founding
+        if attempt is None or self.opened:
+            return
+        missing = [m.name for m in attempt.members.members if m.id not in self.accepted and m.id != node.me.id]
+        refusal = FoundingRecord(attempt.number, attempt.members, False)
+        node.refused_foundings.append(refusal)
+        node.founding = None
+        node.persist(refusal)
+        for member in attempt.members.members:
+            if member.id != node.me.id:
+                node.send_after_disk(member.id, FoundAnswer(attempt.number, attempt.members, False))
+        self.accepted = set()
+        self._say(attempt.number, "abandoned without", missing)
+
     def _look(self) -> None:
         """Open the cluster once everyone has accepted, me too, on disk."""
         node, attempt = self.node, self.node.founding
@@ -158,7 +178,8 @@ class Founding:
         if node.log.last == 0:
             # The attempt alone decides these bytes, so that every member opens with the same entry.
             first = attempt.members.members[0].id
-            body = roster_entry_body(attempt.members)
+            founded = Roster(attempt.members.members, founding=f"{attempt.number}@{first}")
+            body = roster_entry_body(founded)
             node.append([Entry(0, first, Kind.ROSTER, 0, 0, body)])
         self._say(attempt.number, "opened", [m.name for m in attempt.members.members])
 

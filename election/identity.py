@@ -29,7 +29,27 @@ SEEN_MAX = 256
 """Peers whose newest start is kept: four rosters full; who comes beyond is only kept once it is a member."""
 
 
-def note_start(node: "Node", remote: "Remote") -> None:
+def linked(core: "Core", remote: "Remote", dialed: str | None) -> None:
+    """A link to a peer is open: from now on it is known where it listens, and who it is."""
+    node = core.node
+    if dialed is not None:
+        node.dial_outcome(dialed)
+        if dialed in node.me.given:
+            core.reached.add(dialed)
+    node.links[remote.id] = remote
+    node.emit(events.PeerSeen(remote.id, remote.name, remote.address))
+    _note_start(node, remote)
+
+
+def turned_away(core: "Core", address: str, evidence: Evidence, detail: str) -> None:
+    """A dial failed: say so when someone answered who will not talk, or who is this peer's double."""
+    if evidence is Evidence.CLONE:
+        met_clone(core, detail)
+    elif evidence is Evidence.REJECTED:
+        _rejected(core.node, address, detail)
+
+
+def _note_start(node: "Node", remote: "Remote") -> None:
     """A peer is linked: keep its start if it is the newest, or tell it that it runs on older data."""
     start, nonce = remote.incarnation
     known = node.starts.get(remote.id)
@@ -74,6 +94,26 @@ def outdated(core: "Core", peer: str, start: int) -> None:
     node.incarnation = (start + 1, nonce)
     node.persist(SeenRecord(node.me.id, start + 1, nonce))
     find_damage(core, start + 1, f"it is older than what {peer} knows of this peer: a copy was restored, or kept on")
+
+
+def watch_founding(node: "Node") -> None:
+    """Once this peer's cluster is founded, whoever is no member of it says hello anew, and may be of another one."""
+    founding = node.log.roster.founding
+    if founding == node.founding_said:
+        return
+    node.founding_said = founding
+    for peer in [p for p in node.links if node.log.roster.get(p) is None]:
+        node.close(peer, "this peer's cluster is founded now")
+
+
+def _rejected(node: "Node", address: str, detail: str) -> None:
+    """A peer that was dialed refuses to talk, or is refused: said once, until it is another reason."""
+    if node.rejections.get(address) == detail:
+        return
+    if len(node.rejections) >= SEEN_MAX:
+        node.rejections.clear()
+    node.rejections[address] = detail
+    node.emit(events.PeerRefused(address, Evidence.REJECTED, detail))
 
 
 def met_clone(core: "Core", detail: str, *, proved: bool = False) -> None:

@@ -104,6 +104,10 @@ class Node:
         self.incarnation = me.incarnation
         self.outdated: set[str] = set()
         """Linked peers that were told that their data are older, and have not said yet that they know."""
+        self.founding_said = self.log.roster.founding
+        """The founding that this peer's hellos name."""
+        self.rejections: dict[str, str] = {}
+        """Why the peers at these addresses refuse to talk."""
         self.belonged = False
         """Whether this peer has followed or served since its start."""
         self.disk_failed = ""

@@ -33,6 +33,8 @@ class Remote:
     incarnation: tuple[int, int]
     serve: bool
     priority: int
+    founding: str = ""
+    """Quorum mode: the founding of its cluster, once there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,16 @@ class LeaveAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class AbandonAsked:
+    """A person gives up a founding attempt that waits for somebody who will not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossAccepted:
+    """A person goes on from what is sound of damaged data, since no other copy is left (survivor mode)."""
+
+
+@dataclass(frozen=True, slots=True)
 class GoodbyeAsked:
     """This peer ends now, cleanly: tell everyone."""
 
@@ -160,6 +172,8 @@ Input = (
     | ReadAsked
     | HandOverAsked
     | LeaveAsked
+    | AbandonAsked
+    | LossAccepted
     | GoodbyeAsked
     | ConditionRead
     | Tick

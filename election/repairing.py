@@ -40,6 +40,17 @@ def find_damage(core: "Core", start: int, detail: str) -> None:
     core.behaviour.damaged()
 
 
+def accept_loss(core: "Core") -> None:
+    """A person goes on from what is sound: in survivor mode only, where no vote of before can count twice for long."""
+    node = core.node
+    if node.damage is None or node.quorum:
+        return
+    node.emit(events.LossAccepted(node.damage.detail, node.log.last))
+    node.damage = None
+    node.persist(SOUND)
+    core.behaviour.disk_answered()
+
+
 def look_repaired(core: "Core") -> None:
     """See whether this peer may vote again: the server has made it whole, and everyone will know."""
     node = core.node

@@ -24,6 +24,8 @@ class Roster(msgspec.Struct, frozen=True, array_like=True):
 
     members: tuple[Member, ...] = ()
     left: tuple[str, ...] = ()
+    founding: str = ""
+    """Quorum mode: which founding this cluster goes back to; clusters of different ones have nothing in common."""
 
     def get(self, peer: str) -> Member | None:
         """The member with this id, if there is one."""
@@ -50,12 +52,12 @@ class Roster(msgspec.Struct, frozen=True, array_like=True):
     def with_member(self, member: Member) -> "Roster":
         """This roster with a member added or replaced."""
         rest = [m for m in self.members if m.id != member.id]
-        return Roster(tuple(sorted([*rest, member], key=lambda m: m.id)), self.left)
+        return Roster(tuple(sorted([*rest, member], key=lambda m: m.id)), self.left, self.founding)
 
     def without(self, peer: str, *, for_good: bool) -> "Roster":
         """This roster without a member, which may join again or not."""
         left = (*(i for i in self.left if i != peer), peer)[-LEFT_MAX:] if for_good else self.left
-        return Roster(tuple(m for m in self.members if m.id != peer), left)
+        return Roster(tuple(m for m in self.members if m.id != peer), left, self.founding)
 
 
 NOBODY = Roster()

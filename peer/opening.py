@@ -3,7 +3,12 @@
 from collections.abc import Iterable
 
 from tanist.config import PeerConfig
+from tanist.election.node import Node
 from tanist.election.settings import PACES, Serve
+from tanist.peer import clock
+from tanist.peer.electionlog.human import HumanLog
+from tanist.peer.electionlog.sentences import Names
+from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.storage.datadir import DataDirectory
 from tanist.transport.hello import Hello
 
@@ -18,24 +23,46 @@ def open_directory(config: PeerConfig) -> DataDirectory:
     return DataDirectory.open_default(config.cluster, config.name)
 
 
+def open_log(
+    config: PeerConfig, directory: DataDirectory, *, human: bool
+) -> tuple[ElectionLog, Names, HumanLog | None]:
+    """Open the election log of a peer, with the names that it tells; `human`: tell it on stderr too."""
+    log = ElectionLog(
+        directory.election_log,
+        cluster=config.cluster,
+        peer=directory.peer,
+        name=directory.identity.name,
+        incarnation=directory.incarnation,
+        mono_ns=clock.now_ns,
+    )
+    names = Names()
+    log.listeners.append(names.learn)
+    told = HumanLog(level=config.log.level, names=names) if human else None
+    if told is not None:
+        log.listeners.append(told)
+    return log, names, told
+
+
 def hello_of(
     config: PeerConfig,
     directory: DataDirectory,
-    incarnation: tuple[int, int],
+    node: Node | None,
     address: str,
     applications: Iterable[str],
 ) -> Hello:
-    """What a peer says of itself at the begin of every link."""
+    """What a peer says of itself at the begin of every link; `node` is what its core knows, once it runs."""
     return Hello(
         cluster=config.cluster,
         safety=str(config.safety),
         id=directory.peer,
         name=directory.identity.name,
-        incarnation=incarnation,
+        # The core may have learned that others know of a later start.
+        incarnation=node.incarnation if node is not None else directory.incarnation,
         address=address,
         serve=config.serve is not Serve.NEVER,
         priority=config.priority,
         apps=dict.fromkeys(applications, APPLICATION_VERSION),
+        founding=node.log.roster.founding if node is not None else "",
     )
 
 

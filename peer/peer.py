@@ -22,11 +22,13 @@ from tanist.election.history import NO_TERM, Term
 from tanist.election.joining import LEFT
 from tanist.election.node import Self as Me
 from tanist.election.ready import (
+    AbandonAsked,
     Apply,
     Archive,
     DiskFailed,
     GoodbyeAsked,
     Halt,
+    LossAccepted,
     Submit,
 )
 from tanist.election.roles import Role
@@ -38,6 +40,7 @@ from tanist.peer.application.machine import Machine, Outcome
 from tanist.peer.application.specification import validate
 from tanist.peer.calls import Calls
 from tanist.peer.chores import Chores
+from tanist.peer.decisions import founding_to_abandon, loss_to_accept
 from tanist.peer.driver import Driver
 from tanist.peer.electionlog.human import HumanLog
 from tanist.peer.electionlog.peer_events import (
@@ -51,7 +54,7 @@ from tanist.peer.electionlog.peer_events import (
     PeerStarted,
     PeerStopped,
 )
-from tanist.peer.electionlog.sentences import Names, told
+from tanist.peer.electionlog.sentences import told
 from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.errors import CallError, NoServer, NotFound
 from tanist.peer.gateways.http import HttpGateway
@@ -60,7 +63,7 @@ from tanist.peer.healview import heals
 from tanist.peer.links import Links
 from tanist.peer.listening import advertised, free_port_from, is_loopback
 from tanist.peer.moves import Moves
-from tanist.peer.opening import flags_for_later, hello_of, open_directory, pace_name
+from tanist.peer.opening import flags_for_later, hello_of, open_directory, open_log, pace_name
 from tanist.peer.reads import Reads
 from tanist.peer.replica import ClusterEvent, Replica
 from tanist.peer.status import HealView, ReignView, Reply, Status
@@ -134,7 +137,7 @@ class Peer:
             name, application = load_application(spec)
             self._applications[name] = application
         directory = self._directory = await asyncio.to_thread(open_directory, config)
-        self._open_log(directory)
+        self._log, self._names, self._human_log = open_log(config, directory, human=self._human)
         journal, recovery, stored, store, data, damage = await open_data(
             directory, self._persisted, self._journal_failed
         )
@@ -189,22 +192,6 @@ class Peer:
         self._driver.start()
         self._chores.start()
 
-    def _open_log(self, directory: DataDirectory) -> None:
-        config = self.config
-        self._log = ElectionLog(
-            directory.election_log,
-            cluster=config.cluster,
-            peer=directory.peer,
-            name=directory.identity.name,
-            incarnation=directory.incarnation,
-            mono_ns=clock.now_ns,
-        )
-        self._names = Names()
-        self._log.listeners.append(self._names.learn)
-        if self._human:
-            self._human_log = HumanLog(level=config.log.level, names=self._names)
-            self._log.listeners.append(self._human_log)
-
     async def _listen(self) -> None:
         config = self.config
         self._transport = TcpTransport(self._hello, self._links, config.transport, self._fatal)
@@ -238,9 +225,8 @@ class Peer:
 
     def _hello(self) -> Hello:
         assert self._directory is not None
-        # The core may have learned that others know of a later start.
-        incarnation = self.core.node.incarnation if self._running else self._directory.incarnation
-        return hello_of(self.config, self._directory, incarnation, self.address, self._applications)
+        node = self.core.node if self._running else None
+        return hello_of(self.config, self._directory, node, self.address, self._applications)
 
     def _warn(self) -> None:
         """Say plainly what is open to whom, and what does not work yet."""
@@ -359,6 +345,20 @@ class Peer:
         """Take a peer (name or id; by default this one) out of the roster."""
         self._must_run()
         self._moves.leave(peer)
+
+    async def abandon_founding(self) -> list[str]:
+        """Give up the founding attempt that waits for somebody; gives the names of those it waited for."""
+        self._must_run()
+        waited_for = founding_to_abandon(self._driver.core)
+        self._driver.feed(AbandonAsked())
+        return waited_for
+
+    async def accept_loss(self) -> int:
+        """Go on from what is sound of damaged data, though nobody repaired it; gives the last entry that is left."""
+        self._must_run()
+        last = loss_to_accept(self._driver.core)
+        self._driver.feed(LossAccepted())
+        return last
 
     def _must_run(self) -> None:
         if not self._running:

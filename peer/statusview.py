@@ -110,10 +110,22 @@ def problem(core: Core) -> str:
         if not expect:
             return "no cluster found yet to join, and expect is 0: this peer founds none"
         here = 1 + len(node.links)
+        if waits_for := founding_waits_for(core):
+            names = ", ".join(waits_for)
+            return f"the founding waits for {names}; if they will never come, a person ends it: tanist abandon-founding"
         return f"the cluster is not founded yet: {here} of {expect} expected peers are here, and all must agree"
     if missing := majority_missing(core):
         return missing
     return "no server yet: an election is under way"
+
+
+def founding_waits_for(core: Core) -> list[str] | None:
+    """The names of those whose answer the open founding attempt waits for; None when none is open."""
+    behaviour, attempt = core.behaviour, core.node.founding
+    if not isinstance(behaviour, Seeking) or behaviour.founding is None or behaviour.founding.opened or not attempt:
+        return None
+    accepted = {core.node.me.id, *behaviour.founding.accepted}
+    return [m.name for m in attempt.members.members if m.id not in accepted]
 
 
 def majority_missing(core: Core) -> str:

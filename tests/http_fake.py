@@ -145,6 +145,14 @@ class FakePeer:
         self._answered()
         return to or "bert"
 
+    async def abandon_founding(self) -> list[str]:
+        self.calls.append(("abandon_founding", None))
+        return ["zed"]
+
+    async def accept_loss(self) -> int:
+        self.calls.append(("accept_loss", None))
+        return 17
+
     async def leave(self, peer: str | None = None) -> None:
         self.calls.append(("leave", peer))
 

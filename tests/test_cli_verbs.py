@@ -145,6 +145,8 @@ class FakePeer(ThreadingHTTPServer):
             "/heals": (200, {"heals": [HEAL]}),
             "/cluster/handover": (200, {"server": "bert"}),
             "/cluster/leave": (200, {"left": "bert"}),
+            "/cluster/abandon-founding": (200, {"waited_for": ["zed"]}),
+            "/cluster/accept-loss": (200, {"last": 17}),
         }
         self.asked: list[tuple[str, str, Any, Any]] = []
         self.silent = threading.Event()
@@ -331,7 +333,11 @@ def test_planned_moves(peer: FakePeer) -> None:
     assert tanist("handover", "--at", peer.url) == (0, "bert serves now\n", "")
     assert tanist("handover", "--at", peer.url, "--to", "bert", "--json") == (0, '{"server":"bert"}\n', "")
     assert tanist("leave", "bert", "--at", peer.url) == (0, "bert has left the cluster\n", "")
-    assert [a[2] for a in peer.asked] == [{}, {"to": "bert"}, {"peer": "bert"}]
+    given_up = (0, "the founding attempt that waited for zed is given up\n", "")
+    assert tanist("abandon-founding", "--at", peer.url) == given_up
+    gone_on = (0, "the peer goes on from entry 17, the last that is sound\n", "")
+    assert tanist("accept-loss", "--at", peer.url) == gone_on
+    assert [a[2] for a in peer.asked] == [{}, {"to": "bert"}, {"peer": "bert"}, {}, {}]
 
 
 def test_fallbacks_without_a_server_are_3_and_still_shown(peer: FakePeer) -> None:

@@ -9,7 +9,7 @@ from scenario import BOTH, SETTLE_MS, all_applied, clients, cluster, heir, reign
 
 from tanist.election.events import DamageFound, DamageRepaired, OlderData, RepairAwaited, VoteCast
 from tanist.election.messages import Stored, Support, Vote
-from tanist.election.ready import Ready
+from tanist.election.ready import LossAccepted, Ready
 from tanist.election.records import BallotRecord, EntriesRecord
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
@@ -282,3 +282,33 @@ def test_a_restart_is_no_older_copy(safety: Safety) -> None:
             world.start(name)
             world.run_until(world.settled, SETTLE_MS)
     assert not [e for p in world.peers.values() for e in p.names_of(OlderData) + p.names_of(DamageFound)]
+
+
+def test_a_person_may_go_on_from_what_is_sound_when_no_other_copy_is_left() -> None:
+    world = cluster("a b", Safety.SURVIVOR)
+    one = server(world)
+    world.submit(one.name, b"1")
+    world.run(2000)
+    for name in "ab":
+        world.kill(name)
+    world.damage(one.name, len(one.disk) - 1)
+    world.start(one.name)
+    world.run(30_000)
+    assert one.role is Role.SEEKING
+    world.feed(one, LossAccepted())
+    world.run_until(lambda: world.servers() == [one], SETTLE_MS)
+    world.run(1000)
+    world.kill(one.name)
+    world.start(one.name)
+    assert one.core is not None and one.core.node.damage is None
+
+
+def test_in_quorum_mode_no_person_can_vote_for_a_disk() -> None:
+    world = cluster("a b", Safety.QUORUM)
+    world.kill("b")
+    damage(world, "a", 0.9)
+    world.start("a")
+    world.run(5000)
+    world.feed(world.peers["a"], LossAccepted())
+    core = world.peers["a"].core
+    assert core is not None and core.node.damage is not None and not core.node.able

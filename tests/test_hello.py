@@ -86,7 +86,7 @@ def test_a_hello_survives_the_wire() -> None:
 
 def test_magic_and_version_stand_first_on_the_wire_and_nothing_drifts() -> None:
     value = encode_hello(HELLO, ANNA)[5:]
-    fields = ["tanist", 1, "home", "survivor", "a1", "anna", [3, 99], "10.0.0.1:7400", True, 2, {}, False]
+    fields = ["tanist", 1, "home", "survivor", "a1", "anna", [3, 99], "10.0.0.1:7400", True, 2, {}, False, ""]
     assert msgspec.msgpack.decode(value) == fields
 
 
@@ -131,3 +131,13 @@ def test_the_core_is_told_who_is_there() -> None:
     remote = ANNA.as_remote()
     assert (remote.id, remote.name, remote.address) == ("a1", "anna", "10.0.0.1:7400")
     assert (remote.incarnation, remote.serve, remote.priority) == ((3, 99), True, 2)
+
+
+def test_two_foundings_of_one_name_are_refused_and_an_unfounded_peer_is_not() -> None:
+    one, other = msgspec.structs.replace(ANNA, founding="1@a1"), but(founding="1@b1")
+    refusal = check(one, other)
+    assert refusal is not None and refusal.code == Code.FOUNDING
+    assert "1@a1" in refusal.text and "1@b1" in refusal.text and "--cluster" in refusal.text
+    assert check(one, msgspec.structs.replace(other, founding="")) is None
+    assert check(msgspec.structs.replace(one, founding=""), other) is None
+    assert check(one, msgspec.structs.replace(other, founding="1@a1")) is None

@@ -38,6 +38,8 @@ class Code(StrEnum):
     NAME = "name"
     """A name that nobody could read in a log, or an address that nobody could dial."""
     CLUSTER = "cluster"
+    FOUNDING = "founding"
+    """Two quorum clusters of one name, each founded by itself."""
     SAFETY = "safety"
     MYSELF = "myself"
     """This very process answered: the address is this peer's own."""
@@ -57,7 +59,8 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Who speaks. `incarnation` is the stored counter and the random part of this start.
 
     `address` is where others reach this peer ("" only for a light one, which follows and holds no log);
-    `serve` whether it may become the server; `apps` its applications and their versions.
+    `serve` whether it may become the server; `apps` its applications and their versions; `founding` which founding
+    its cluster goes back to (quorum mode, "" before it is founded).
     """
 
     magic: str = MAGIC
@@ -72,10 +75,11 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     priority: int = 0
     apps: dict[str, str] = {}
     light: bool = False
+    founding: str = ""
 
     def as_remote(self) -> Remote:
         """What the core is told of the other end of a link."""
-        return Remote(self.id, self.name, self.address, self.incarnation, self.serve, self.priority)
+        return Remote(self.id, self.name, self.address, self.incarnation, self.serve, self.priority, self.founding)
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True):
@@ -149,6 +153,10 @@ def check(mine: Hello, theirs: Hello) -> Refusal | None:
     if theirs.safety != mine.safety:
         modes = f"{they} keeps safety mode {theirs.safety!r}, {we} keeps {mine.safety!r}"
         return Refusal(Code.SAFETY, f"{modes}; a cluster has one mode, start both with the same --safety")
+    if mine.founding and theirs.founding and mine.founding != theirs.founding:
+        foundings = f"{they} goes back to founding {theirs.founding}, {we} to founding {mine.founding}"
+        advice = "they are two clusters of one name; start one of them under another --cluster, with empty directories"
+        return Refusal(Code.FOUNDING, f"{foundings}: {advice}")
     if theirs.id == mine.id and theirs.incarnation == mine.incarnation:
         return Refusal(Code.MYSELF, f"{we} dialed itself at {mine.address}")
     if theirs.id == mine.id:

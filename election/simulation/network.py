@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tanist.election.evidence import Evidence
 from tanist.election.messages import Message
 from tanist.election.ready import DialFailed, Input, LinkDown, LinkUp, Received, Remote
-from tanist.election.settings import MS
+from tanist.election.settings import MS, Safety
 from tanist.election.simulation.interception import Interception
 from tanist.election.simulation.peers import Link, Port, VirtualPeer
 
@@ -234,6 +234,9 @@ class Network:
         if other.core is None or peer.frozen or other.frozen:
             self.world.feed_if(peer.name, incarnation, DialFailed(address, Evidence.REFUSED, ""))
             return
+        if why := _refusal(_remote(peer), _remote(other), peer.settings.safety, other.settings.safety):
+            self.world.feed_if(peer.name, incarnation, DialFailed(address, Evidence.REJECTED, why))
+            return
         link = Link(peer, other)
         self._take_link(other, peer, link, None)
         self._take_link(peer, other, link, address)
@@ -260,7 +263,17 @@ class Network:
 def _remote(peer: VirtualPeer) -> Remote:
     serve = peer.settings.serve.value != "never"
     incarnation = peer.core.node.incarnation if peer.core is not None else (0, 0)
-    return Remote(peer.id, peer.name, peer.address, incarnation, serve, peer.settings.priority)
+    founding = peer.core.node.log.roster.founding if peer.core is not None else ""
+    return Remote(peer.id, peer.name, peer.address, incarnation, serve, peer.settings.priority, founding)
+
+
+def _refusal(one: Remote, other: Remote, safety: Safety, other_safety: Safety) -> str:
+    """Why two peers do not talk, as their hellos would have it."""
+    if safety is not other_safety:
+        return f"safety: {one.name} keeps {safety}, {other.name} keeps {other_safety}"
+    if one.founding and other.founding and one.founding != other.founding:
+        return f"founding: {one.name} goes back to {one.founding}, {other.name} to {other.founding}"
+    return ""
 
 
 __all__ = ["Network"]

@@ -108,6 +108,21 @@ def hand_over(at: str, to: str | None, timeout_s: float, json: bool) -> int:
     return Exit.OK
 
 
+def abandon_founding(at: str, timeout_s: float, json: bool) -> int:
+    """`tanist abandon-founding`."""
+    answer = Client(at).post("/cluster/abandon-founding", {}, timeout_s)
+    names = ", ".join(safe(name) for name in answer["waited_for"]) or "nobody"
+    say_json(answer) if json else say(f"the founding attempt that waited for {names} is given up")
+    return Exit.OK
+
+
+def accept_loss(at: str, timeout_s: float, json: bool) -> int:
+    """`tanist accept-loss`."""
+    answer = Client(at).post("/cluster/accept-loss", {}, timeout_s)
+    say_json(answer) if json else say(f"the peer goes on from entry {answer['last']}, the last that is sound")
+    return Exit.OK
+
+
 def leave(at: str, peer: str | None, timeout_s: float, json: bool) -> int:
     """`tanist leave`."""
     body = {} if peer is None else {"peer": peer}

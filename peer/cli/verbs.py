@@ -242,6 +242,29 @@ def leave(
     return asking.leave(at, peer, timeout, json)
 
 
+@app.command(group=MOVING, name="abandon-founding")
+def abandon_founding(*, at: At = AT, timeout: Timeout = TIMEOUT_S, json: Json = False) -> int:
+    """Give up founding a quorum cluster with somebody who will never come; the next attempt takes others.
+
+    Only when those it waits for ("tanist status" names them) are gone for good: if they founded it
+    with others meanwhile, there will be two clusters of one name, which refuse each other.
+    """
+    from tanist.peer.cli import asking
+
+    return asking.abandon_founding(at, timeout, json)
+
+
+@app.command(group=MOVING, name="accept-loss")
+def accept_loss(*, at: At = AT, timeout: Timeout = TIMEOUT_S, json: Json = False) -> int:
+    """Let a damaged peer go on from what is sound of its data, when no other copy is left.
+
+    In survivor mode only. A server repairs a damaged peer by itself; this is for the last one.
+    """
+    from tanist.peer.cli import asking
+
+    return asking.accept_loss(at, timeout, json)
+
+
 @config.command
 def check(
     file: Annotated[str | None, Parameter(help="The file; else that of --config.")] = None,

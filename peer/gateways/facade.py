@@ -68,5 +68,11 @@ class GatewayPeer(Protocol):
     async def leave(self, peer: str | None = None) -> None:
         """Take a peer, by default this one, out of the roster."""
 
+    async def abandon_founding(self) -> list[str]:
+        """Give up the founding attempt that is open; gives for whom it waited."""
+
+    async def accept_loss(self) -> int:
+        """Go on from what is sound of damaged data; gives the last entry that is left."""
+
     def events_after(self, position: tuple[int, int] | None) -> AsyncIterator[GatewayEvent]:
         """Events behind a position, or from now on, for as long as it is iterated."""

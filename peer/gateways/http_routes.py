@@ -64,6 +64,8 @@ class Routes:
         self._post: dict[str, Handler] = {
             "/cluster/handover": self._handover,
             "/cluster/leave": self._leave,
+            "/cluster/abandon-founding": self._abandon_founding,
+            "/cluster/accept-loss": self._accept_loss,
         }
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -193,6 +195,14 @@ class Routes:
         await self._peer.leave(peer)
         return json_answer({"left": left})
 
+    async def _abandon_founding(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        _nothing(await self._small_object(request))
+        return json_answer({"waited_for": await self._peer.abandon_founding()})
+
+    async def _accept_loss(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        _nothing(await self._small_object(request))
+        return json_answer({"last": await self._peer.accept_loss()})
+
     async def _small_object(self, request: web.BaseRequest) -> dict[str, Any]:
         reserved = self._bodies.reserve(request)
         try:
@@ -207,6 +217,12 @@ def _read_from(values: list[bytes]) -> str:
     if read not in READS:
         raise BadRequest(f"read={read[:40]} is not one of {', '.join(READS)}")
     return read
+
+
+def _nothing(body: Mapping[str, Any]) -> None:
+    """A command without arguments."""
+    if body:
+        raise BadRequest(f"there is no argument {next(iter(body))[:100]!r} here; it takes none: send {{}}")
 
 
 def _optional_name(body: Mapping[str, Any], argument: str) -> str | None:
