@@ -73,13 +73,10 @@ class Replication:
         self.node = node
         self.term = node.serving_term()
         self.clients: dict[str, Progress] = {}
-<<<<<<< HEAD
         self._held: dict[str, int] = {}
         """How far the clients that are gone were known to hold the log."""
-=======
-        self.held: dict[str, int] = {}
-        """How far each client, also one that is gone, has said in this reign that it holds the log on disk."""
->>>>>>> d951e05 (Know a peer that runs on older data, and repair it)
+        self._acknowledged: dict[str, int] = {}
+        """How far those that are gone had said in this reign that they hold the log on disk."""
 
     def welcome(self, member: Member, history: History, priority: int) -> Progress:
         """A client follows: begin where its log and mine part."""
@@ -95,8 +92,8 @@ class Replication:
         """A client is gone."""
         progress = self.clients.pop(peer, None)
         if progress is not None:
-<<<<<<< HEAD
             self._held[peer] = progress.match
+            self._acknowledged[peer] = max(progress.match, self._acknowledged.get(peer, 0))
         return progress
 
     def held(self, peer: str) -> int:
@@ -111,14 +108,10 @@ class Replication:
     def holding(self, index: int) -> int:
         """How many other peers are known to hold the log up to an index."""
         return sum(1 for peer in {*self.clients, *self._held} if self.held(peer) >= index)
-=======
-            self.held[peer] = max(progress.match, self.held.get(peer, 0))
-        return progress
 
     def lacks_what_it_held(self, peer: str, history: History) -> bool:
         """Whether a peer that follows anew has lost what it had acknowledged in this reign."""
-        return self.held.get(peer, 0) > fork(self.node.log.history(), history).at
->>>>>>> d951e05 (Know a peer that runs on older data, and repair it)
+        return self._acknowledged.get(peer, 0) > fork(self.node.log.history(), history).at
 
     def push_all(self) -> None:
         """Send everyone what is new: entries, or how far the log is committed."""
@@ -187,6 +180,7 @@ class Replication:
         progress.next = max(1, min(at + 1, message.previous))
         # A client that gave up its log holds nothing of it any more.
         progress.match, progress.copied = min(progress.match, at), min(progress.copied, at)
+        self._acknowledged.pop(peer, None)
         progress.probing, progress.waiting, progress.snapshot = True, False, 0
         self.push(peer, progress)
 
