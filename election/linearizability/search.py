@@ -149,29 +149,40 @@ class Search:
         """The ways to pass an answer, those with the fewest others before it first."""
         stop = self._stops[at]
         seen = self._seen.setdefault(at, {})
-        waiting = deque([start])
+        first = self._with_reads(stop, start)
+        if first.placed & stop.mine.bit:
+            yield _passed(stop, first)
+            return
+        waiting = deque([first])
         while waiting:
-            now = self._with_reads(stop, waiting.popleft())
+            now = waiting.popleft()
             if at == self._furthest and len(self._states) < STATES_MAX:
                 self._states.setdefault(repr(now.state))
-            if now.placed & stop.mine.bit:
-                yield _passed(stop, now)
-                continue
             earlier = seen.setdefault((now.placed, now.state), [])
             if any(used & now.used == used for used in earlier):
                 continue
             earlier.append(now.used)
             if not stop.mine.reads and (done := self._place(now, stop.mine)) is not None:
                 yield _passed(stop, done)
-            for other in stop.others:
-                if not now.placed & other.bit and not other.reads and (more := self._place(now, other)) is not None:
-                    waiting.append(more)
-            for unknown in self._unknown[: stop.unknown]:
-                if now.used & unknown.bit or now.used & unknown.twins != unknown.twins:
-                    continue
-                more = self._place(now, unknown)
-                if more is not None and more.state != now.state:
-                    waiting.append(more)
+            for more in self._others(stop, now):
+                read = self._with_reads(stop, more)
+                if read.placed & stop.mine.bit:
+                    yield _passed(stop, read)
+                else:
+                    waiting.append(read)
+
+    def _others(self, stop: _Stop, now: _Configuration) -> Iterator[_Configuration]:
+        """The configurations with one operation more that is not the one to be answered now."""
+        for other in stop.others:
+            if not now.placed & other.bit and not other.reads and (more := self._place(now, other)) is not None:
+                yield more
+        for unknown in self._unknown[: stop.unknown]:
+            if now.used & unknown.bit or now.used & unknown.twins != unknown.twins:
+                continue
+            placed = self._place(now, unknown)
+            # One that changes nothing here is better kept.
+            if placed is not None and placed.state != now.state:
+                yield placed
 
     def _with_reads(self, stop: _Stop, now: _Configuration) -> _Configuration:
         placed, path = now.placed, now.path
