@@ -476,5 +476,3 @@ AWAY: tuple[Bug, ...] = (
         "tests/test_core_quorum.py",
     ),
 )
-
-ELECTIONS = VOTES + SEARCHES + AWAY
