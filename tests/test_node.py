@@ -21,3 +21,10 @@ def test_a_list_is_stored_when_the_disk_says_so_however_it_was_learnt() -> None:
     assert node.list_stored == OLD.age(), "a version of another reign says nothing about this one's"
     node.persisted(node.persist_id)
     assert node.list_stored == NEW.age()
+
+
+def test_an_older_list_replaces_none() -> None:
+    node = Node(Self("id-a", "a", "a:1"), ElectionSettings(), Stored(fallbacks=NEW), Random(1))
+    assert not node.learn_list(OLD)
+    assert not node.learn_list(NEW)
+    assert node.fallbacks == NEW

@@ -2,94 +2,32 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
+from alone import Alone
 from scenario import SETTLE_MS, cluster, heir, reign, server
 
 from tanist.election.commit import Durability
-from tanist.election.core import Core
 from tanist.election.entries import Entry, Kind
 from tanist.election.fallbacks import NO_LIST
 from tanist.election.history import History, Term
 from tanist.election.history import Reign as Reigned
-from tanist.election.log import roster_entry_body
 from tanist.election.messages import (
     Append,
-    Canvass,
     Claim,
     Confirm,
     Follow,
     HandOver,
     Heartbeat,
-    Message,
     RequestVote,
     Serving,
     Stored,
-    Support,
     Vote,
 )
-from tanist.election.node import Self
-from tanist.election.ready import LinkUp, Persisted, Ready, Received, Remote, Tick
-from tanist.election.records import Stored as Disk
+from tanist.election.ready import Received
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
-from tanist.election.roster import Member, Roster
-from tanist.election.settings import MS, PACES, ElectionSettings, Safety
-
-IDS = ("id-a", "id-b", "id-c")
-MEMBERS = Roster(tuple(Member(i, i, f"{i}:1") for i in IDS))
-
-
-class Alone:
-    """One core, fed by hand; its disk takes everything at once unless told otherwise."""
-
-    def __init__(self, safety: Safety, *, number: int = 2, voted_for: str = "", entries: int = 3) -> None:
-        disk = Disk(number=number, voted_for=voted_for)
-        roster = Entry(1, "id-a", Kind.ROSTER, 0, 0, roster_entry_body(MEMBERS))
-        disk.entries = [roster, *(Entry(2, "id-b", Kind.COMMAND, 0, i, b"x") for i in range(entries - 1))]
-        self.core = Core(Self("id-a", "a", "id-a:1"), ElectionSettings(safety=safety), disk, Random(1))
-        self.now = 0
-        self.sent: list[tuple[str, Message]] = []
-        self.take(self.core.start(0, 0))
-        for peer in IDS[1:]:
-            self.feed(LinkUp(Remote(peer, peer, f"{peer}:1", (1, 0), True, 0), None))
-
-    def take(self, ready: Ready) -> None:
-        while True:
-            self.sent.extend(ready.send)
-            if not ready.persist:
-                return
-            ready = self.core.step(self.now, Persisted(ready.persist_id))
-
-    def feed(self, item: object, after_ms: float = 0.1) -> None:
-        self.now += int(after_ms * MS)
-        self.sent.clear()
-        self.take(self.core.step(self.now, item))  # type: ignore[arg-type]
-
-    def hear(self, peer: str, message: Message) -> None:
-        self.feed(Received(peer, message))
-
-    def of(self, kind: type[Message]) -> list[Message]:
-        return [m for _, m in self.sent if isinstance(m, kind)]
-
-    def win(self) -> Term:
-        """Become the server by everyone's support."""
-        for _ in range(100):
-            if self.of(Canvass):
-                break
-            self.feed(Tick(), 200)
-        (canvass, *_) = self.of(Canvass)
-        assert isinstance(canvass, Canvass)
-        for kind in (Support(canvass.number), Vote(canvass.number, True, "", canvass.number)):
-            for peer in IDS[1:]:
-                if self.core.role is Role.CANDIDATE:
-                    self.hear(peer, kind)
-        assert self.core.role is Role.SERVER
-        return self.core.term
-
-    def welcome(self, peer: str, history: History) -> None:
-        self.hear(peer, Follow(self.core.term, self.core.term.number, history, Member(peer, peer, f"{peer}:1")))
+from tanist.election.roster import Member
+from tanist.election.settings import MS, PACES, Safety
 
 
 def test_entries_of_older_terms_commit_only_with_one_of_the_own() -> None:

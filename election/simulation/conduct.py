@@ -14,7 +14,7 @@ from tanist.election.candidacy import Candidacy
 from tanist.election.commit import majority
 from tanist.election.entries import Entry, Kind
 from tanist.election.history import Term, raft_order, survivor_order
-from tanist.election.messages import Confirm, FoundAnswer, HandOver, Heartbeat, Oppose
+from tanist.election.messages import Canvass, Confirm, FoundAnswer, HandOver, Heartbeat, Oppose, RequestVote
 from tanist.election.ready import Ready
 from tanist.election.records import EntriesRecord
 from tanist.election.reign import Reign
@@ -39,6 +39,8 @@ class Conduct:
         self._lists: dict[str, tuple[int, Role, tuple[Term, int]]] = {}
         self._rosters: dict[str, tuple[int, int, Roster]] = {}
         self._accepted: dict[str, frozenset[str]] = {}
+        self._canvassed: dict[str, tuple[int, int]] = {}
+        """The highest number that each process asked about, by its incarnation."""
 
     def watch(self, peer: VirtualPeer, ready: Ready) -> None:
         """One step of one peer."""
@@ -140,6 +142,8 @@ class Conduct:
         log, before = core.node.log, core.behaviour.opens_at - 1
         last = log.term_at(before)
         assert last is not None
+        if peer.stored.number == number and peer.stored.voted_for != peer.id:
+            raise Broken("own-vote", f"{peer.name} serves as {number} and did not vote for itself")
         voted = {peer.id}
         for other in support:
             voter = self.world.by_id.get(other)
@@ -190,6 +194,10 @@ class Conduct:
                 other, log = self.world.by_id.get(heir), core.node.log
                 if other is not None and not holds(other.stored, log.last, log.last_term):
                     raise Broken("hand-over-complete", f"{peer.name} hands over to {heir}, which lacks entries")
+            case Canvass(number):
+                self._canvassed[peer.name] = peer.incarnation, number
+            case RequestVote(number, handover=False) if self._canvassed.get(peer.name) != (peer.incarnation, number):
+                raise Broken("canvass-first", f"{peer.name} asks for votes as {number} without having canvassed")
             case FoundAnswer():
                 self._answers_founding(peer, message)
             case _:

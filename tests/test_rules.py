@@ -1,0 +1,261 @@
+"""Rules of the protocol that are one input and its answer, at one core: a test a rule."""
+
+from __future__ import annotations
+
+import pytest
+from alone import Alone
+
+from tanist.election import ballots
+from tanist.election.candidacy import Candidacy
+from tanist.election.entries import Entry, Kind
+from tanist.election.history import EMPTY, History, Term
+from tanist.election.history import Reign as Reigned
+from tanist.election.messages import (
+    Append,
+    Canvass,
+    Confirm,
+    Conflict,
+    Fetch,
+    Lend,
+    Oppose,
+    RequestVote,
+    Stored,
+    Support,
+    Vote,
+)
+from tanist.election.ready import Tick
+from tanist.election.reign import Reign
+from tanist.election.roles import Role
+from tanist.election.settings import PACES, Safety
+
+BOTH = pytest.mark.parametrize("safety", list(Safety), ids=str)
+RANKED = ("id-a", "id-b", "id-c")
+BALLOT_MS = PACES["classic"].ballot_ms
+ENTRY = Entry(3, "id-b", Kind.COMMAND, 0, 7, b"lent")
+
+
+def longer(one: Alone, term: Term, after: int) -> History:
+    """A history that shares entries up to `after` with a core's log, and has one command more, of `term`."""
+    mine = one.core.node.log.history_at(after)
+    return History((*mine.reigns, Reigned(term, after + 1, mine.commands)), after + 1, mine.commands + 1)
+
+
+def candidacy(one: Alone) -> Candidacy:
+    behaviour = one.core.behaviour
+    assert isinstance(behaviour, Candidacy)
+    return behaviour
+
+
+def reign(one: Alone) -> Reign:
+    behaviour = one.core.behaviour
+    assert isinstance(behaviour, Reign)
+    return behaviour
+
+
+# Standing
+
+
+@BOTH
+def test_nobody_is_asked_for_a_vote_before_the_canvass_is_won(safety: Safety) -> None:
+    one = Alone(safety)
+    canvass = one.stand()
+    assert not one.of(RequestVote)
+    assert one.core.node.number == canvass.number - 1, "a canvass changes nothing, at the candidate neither"
+
+
+@BOTH
+def test_a_candidate_has_voted_for_itself(safety: Safety) -> None:
+    one = Alone(safety)
+    number = one.stand().number
+    for peer in ("id-b", "id-c"):
+        one.hear(peer, Support(number))
+    assert one.core.role is Role.CANDIDATE
+    assert (one.core.node.number, one.core.node.voted_for) == (number, "id-a")
+
+
+@BOTH
+def test_a_vote_of_another_number_is_not_counted(safety: Safety) -> None:
+    one = Alone(safety)
+    number = one.stand().number
+    for peer in ("id-b", "id-c"):
+        one.hear(peer, Support(number))
+    for peer in ("id-b", "id-c"):
+        one.hear(peer, Vote(number - 1, True, "", number - 1))
+    assert one.core.role is Role.CANDIDATE
+    assert candidacy(one).support == set()
+
+
+@BOTH
+def test_rank_asks_for_patience_once(safety: Safety) -> None:
+    one = Alone(safety)
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.BETTER_RANK, 2))
+    one.feed(Tick(), BALLOT_MS + 1)
+    assert [m.again for m in one.of(Canvass) if isinstance(m, Canvass)] == [True, True]
+
+
+def test_in_quorum_mode_a_refusal_is_one_missing_vote() -> None:
+    one = Alone(Safety.QUORUM)
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.SERVER_ALIVE, 2, EMPTY, 1, "id-b"))
+    one.hear("id-c", Support(number))
+    assert one.of(RequestVote)
+
+
+def test_in_survivor_mode_a_live_server_vetoes() -> None:
+    one = Alone(Safety.SURVIVOR)
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.SERVER_ALIVE, 2, EMPTY, 1, "id-b"))
+    assert one.core.role is Role.SEEKING
+
+
+@pytest.mark.parametrize("after", [2, 3], ids=["across a fork", "a prefix"])
+def test_in_quorum_mode_the_first_of_the_list_takes_over_a_fresher_log(after: int) -> None:
+    one = Alone(Safety.QUORUM, ranked=RANKED)
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.FRESHER, 2, longer(one, Term(3, "id-b"), after)))
+    assert one.of(Fetch) == [Fetch(after, one.core.node.log.term_at(after) or Term(0, ""))]
+    one.hear("id-b", Lend(after, one.core.node.log.term_at(after) or Term(0, ""), (ENTRY,), False))
+    assert one.core.node.log.last_term == Term(3, "id-b")
+    assert [m.history.last_term for m in one.of(Canvass) if isinstance(m, Canvass)] == [Term(3, "id-b")] * 2
+
+
+def test_the_heir_that_is_only_behind_fetches_what_it_lacks() -> None:
+    one = Alone(Safety.SURVIVOR, ranked=RANKED)
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.FRESHER, 2, longer(one, Term(3, "id-b"), 3)))
+    assert one.of(Fetch)
+
+
+def test_one_that_ranks_behind_a_fresher_peer_gives_way() -> None:
+    one = Alone(Safety.SURVIVOR, ranked=("id-b", "id-a"))
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.FRESHER, 2, longer(one, Term(3, "id-b"), 3)))
+    assert not one.of(Fetch)
+    assert one.core.role is Role.SEEKING
+
+
+def test_a_fresher_peer_that_cannot_stand_lends_whatever_its_rank() -> None:
+    one = Alone(Safety.SURVIVOR, ranked=("id-b", "id-a"))
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.LENDS, 2, longer(one, Term(3, "id-b"), 3)))
+    assert one.of(Fetch)
+
+
+@BOTH
+def test_what_was_lent_is_on_disk_before_anyone_is_asked_again(safety: Safety) -> None:
+    one = Alone(safety, ranked=RANKED)
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.FRESHER, 2, longer(one, Term(3, "id-b"), 3)))
+    one.disk_hangs = True
+    one.hear("id-b", Lend(3, Term(2, "id-b"), (ENTRY,), False))
+    assert one.core.node.log.last == 4
+    assert not one.of(Canvass)
+    one.persisted()
+    assert one.of(Canvass)
+
+
+@BOTH
+def test_entries_that_do_not_follow_are_not_taken(safety: Safety) -> None:
+    one = Alone(safety, ranked=RANKED)
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.FRESHER, 2, longer(one, Term(3, "id-b"), 3)))
+    one.hear("id-b", Lend(3, Term(1, "id-c"), (ENTRY,), False))
+    assert one.core.node.log.last == 3
+
+
+# Following
+
+
+@BOTH
+def test_a_late_shorter_message_cuts_nothing(safety: Safety) -> None:
+    one = Alone(safety)
+    term = Term(5, "id-b")
+    one.follow(term)
+    entries = tuple(Entry(5, "id-b", Kind.COMMAND, 0, i, b"%d" % i) for i in range(3))
+    one.hear("id-b", Append(term, 3, Term(2, "id-b"), entries, 0, "alone", 1))
+    one.hear("id-b", Append(term, 3, Term(2, "id-b"), entries[:1], 0, "alone", 1))
+    assert one.core.node.log.last == 6
+
+
+@BOTH
+def test_an_acknowledgement_and_a_commit_go_no_further_than_what_was_proved(safety: Safety) -> None:
+    one = Alone(safety)
+    term = Term(5, "id-b")
+    one.follow(term)
+    one.hear("id-b", Append(term, 1, Term(1, "id-a"), (), 3, "alone", 1))
+    assert one.of(Stored) == [Stored(term, 1)]
+    assert one.core.node.commit == 1
+
+
+@BOTH
+def test_entries_are_taken_only_where_the_logs_meet(safety: Safety) -> None:
+    one = Alone(safety)
+    term = Term(5, "id-b")
+    one.follow(term)
+    entry = Entry(5, "id-b", Kind.COMMAND, 0, 1, b"1")
+    one.hear("id-b", Append(term, 3, Term(4, "id-c"), (entry,), 0, "alone", 1))
+    assert one.core.node.log.last == 3
+    assert one.of(Conflict) == [Conflict(term, 3, one.core.node.log.history())]
+    assert not one.of(Stored)
+
+
+@BOTH
+def test_a_message_of_another_term_of_the_same_server_is_not_taken(safety: Safety) -> None:
+    one = Alone(safety)
+    one.follow(Term(5, "id-b"))
+    entry = Entry(4, "id-b", Kind.COMMAND, 0, 1, b"1")
+    one.hear("id-b", Append(Term(4, "id-b"), 3, Term(2, "id-b"), (entry,), 0, "alone", 1))
+    assert one.core.node.log.last == 3
+    assert not one.of(Stored)
+
+
+# Serving
+
+
+@BOTH
+def test_a_late_acknowledgement_lowers_nothing_and_one_beyond_the_log_is_not_believed(safety: Safety) -> None:
+    one = Alone(safety)
+    term = one.win()
+    one.welcome("id-b", one.core.node.log.history_at(3))
+    progress = reign(one).replication.clients["id-b"]
+    for said, believed in ((4, 4), (3, 4), (99, 4)):
+        one.hear("id-b", Stored(term, said))
+        assert progress.match == believed
+
+
+@BOTH
+def test_a_conflict_lowers_what_is_sent_next_and_one_of_another_term_nothing(safety: Safety) -> None:
+    one = Alone(safety)
+    term = one.win()
+    history = one.core.node.log.history_at(3)
+    one.welcome("id-b", history)
+    progress = reign(one).replication.clients["id-b"]
+    one.hear("id-b", Stored(term, 3))
+    one.hear("id-b", Conflict(Term(term.number - 1, "id-a"), 2, EMPTY))
+    assert progress.match == 3
+    one.hear("id-b", Conflict(term, 3, history))
+    assert progress.next == 3, "below what did not fit, or the two send each other the same for ever"
+    one.hear("id-b", Conflict(term, 2, EMPTY))
+    assert (progress.match, progress.next) == (0, 1)
+
+
+@BOTH
+def test_only_a_heartbeat_sent_after_waking_proves_a_reign(safety: Safety) -> None:
+    one = Alone(safety)
+    term = one.win()
+    for peer in ("id-b", "id-c"):
+        one.welcome(peer, one.core.node.log.history_at(3))
+    before = reign(one).round
+    one.feed(Tick(), PACES["classic"].heartbeat_timeout_ms * 0.9)
+    assert reign(one).proving is not None
+    for peer in ("id-b", "id-c"):
+        one.hear(peer, Confirm(term, before, 1, 0, 3))
+    assert reign(one).proving is not None
+    number = one.core.node.number
+    history = one.core.node.log.history()
+    one.hear("id-b", Canvass(number + 1, history, (Term(0, ""), 0), "", False))
+    assert one.of(Support) == [Support(number + 1)], "until then it speaks for no live server"
+    for peer in ("id-b", "id-c"):
+        one.hear(peer, Confirm(term, reign(one).round, 2, 0, 3))
+    assert reign(one).proving is None
