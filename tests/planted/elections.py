@@ -427,8 +427,8 @@ AWAY: tuple[Bug, ...] = (
         "acknowledges-before-the-proof",
         "a server that woke acknowledges nothing before it has proved its reign",
         _REIGN,
-        "        if self.proving is not None:\n            return\n        matches",
-        "        matches",
+        "        if self.proving is not None or self.claims.open:\n            return\n        matches",
+        "        if self.claims.open:\n            return\n        matches",
         "life/survivor",
     ),
     bug(

@@ -3,11 +3,54 @@
 from planted.bug import Bug, bug
 
 _BESIDE = "election/beside.py"
+_CLAIMS = "election/claims.py"
 _FATES = "peer/application/fates.py"
 _FOLLOWING = "election/following.py"
 _SALVAGE = "election/salvage.py"
 
 HEALING: tuple[Bug, ...] = (
+    bug(
+        "claim-never-lapses",
+        "a claim that lapsed, at either side, binds nobody",
+        _CLAIMS,
+        "        if self.open and self.node.now >= self.until:\n",
+        "        if False:\n",
+        "tests/test_core_split.py",
+        mark="D18",
+    ),
+    bug(
+        "answer-to-a-lapsed-claim-decides",
+        "only the two claims that answer each other decide",
+        _CLAIMS,
+        "if claim.answers == self._mine.claim:",
+        "if claim.answers:",
+        "tests/test_core_split.py",
+        mark="D18",
+    ),
+    bug(
+        "acknowledges-while-a-claim-is-open",
+        "both servers stop acknowledging while their claims are open",
+        "election/reign.py",
+        "        if self.proving is not None or self.claims.open:\n            return\n        matches",
+        "        if self.proving is not None:\n            return\n        matches",
+        "tests/test_core_split.py",
+    ),
+    bug(
+        "claim-before-disk",
+        "a claim is sent when the log that it speaks of is on disk",
+        _CLAIMS,
+        "self.node.send_after_disk(self.peer, Claim(",
+        "self.node.send(self.peer, Claim(",
+        "tests/test_core_split.py",
+    ),
+    bug(
+        "two-heals-at-a-time",
+        "one heal at a time: a server with an open claim answers no other that goes later",
+        _CLAIMS,
+        "            if _pair(node.me.id, peer) > _pair(node.me.id, self.peer):\n                return\n",
+        "",
+        "tests/test_core_split.py",
+    ),
     bug(
         "heal-never-lapses",
         "a heal whose other side stays silent binds nobody after heal.timeout",

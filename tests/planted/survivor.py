@@ -148,10 +148,8 @@ SURVIVOR: tuple[Bug, ...] = (
         "higher-number-wins-between-servers",
         "a higher number alone never wins: histories are compared first",
         _MEETING,
-        "        verdict = compare(self._mine(), theirs)\n"
-        "        self._tell(peer, verdict)\n        if not verdict.mine:",
-        "        verdict = compare(self._mine(), theirs)\n        self._tell(peer, verdict)\n"
-        "        if term.number > reign.term.number:",
+        "        if not verdict.mine:\n            self._give_way(peer, node",
+        "        if term.number > reign.term.number:\n            self._give_way(peer, node",
         "life/survivor",
         mark="D17",
     ),
@@ -202,8 +200,8 @@ SURVIVOR: tuple[Bug, ...] = (
         "winner-stays-in-its-number",
         "the history that goes on does so in a number above all",
         _MEETING,
-        "                self.core.renew(term.number)",
-        "                reign.announce(peer)",
+        "            self.core.renew(term.number)",
+        "            reign.announce(peer)",
         "life/survivor",
     ),
 )
