@@ -20,7 +20,9 @@ from tanist.election.roster import MEMBERS_MAX
 if TYPE_CHECKING:
     from tanist.election.reign import Reign
 
-WAIT_FORGOTTEN = 8
+WAIT_HEALS_MAX = 4
+"""Heal time-outs that a wait may double to: a rival that never answers stops acknowledgements a fifth of the time."""
+WAIT_FORGOTTEN = 16
 """Heal time-outs after the last attempt until the waits begin small again."""
 
 
@@ -35,6 +37,7 @@ class HealWaits:
         self.node = node
         self._tried: dict[str, tuple[int, int]] = {}
         self._not_before: dict[str, int] = {}
+        self._waits: dict[str, int] = {}
 
     def not_before(self, peer: str) -> int:
         """From when on this peer may be proposed a heal."""
@@ -49,9 +52,15 @@ class HealWaits:
         if len(self._tried) >= MEMBERS_MAX:
             del self._tried[next(iter(self._tried))]
         self._tried[peer] = (count + 1, node.now)
-        wait = min(times.retry << min(count, 16), times.heal)
-        self._not_before = {p: self._not_before[p] for p in self._tried if p in self._not_before}
-        self._not_before[peer] = node.now + int(wait * (1 + node.rng.random() / 2))
+        wait = min(times.retry << min(count, 16), WAIT_HEALS_MAX * times.heal)
+        self._waits = {p: self._waits[p] for p in self._tried if p in self._waits}
+        self._waits[peer] = int(wait * (1 + node.rng.random() / 2))
+        self.ended(peer)
+
+    def ended(self, peer: str) -> None:
+        """It came to nothing: the wait counts from now."""
+        self._not_before = {p: at for p, at in self._not_before.items() if p in self._waits}
+        self._not_before[peer] = self.node.now + self._waits.get(peer, 0)
 
 
 class Claims:
@@ -149,6 +158,7 @@ class Claims:
         """The open claim binds nobody any more: go on as before."""
         peer, self.peer, self._mine = self.peer, "", None
         self.node.emit(events.ClaimLapsed(peer, why))
+        self.reign.core.heal_waits.ended(peer)
         self.reign.advance()
 
     def _lapse_in_time(self) -> None:
