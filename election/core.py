@@ -19,7 +19,7 @@ from tanist.election.entries import Entry
 from tanist.election.evidence import ENDS_RETRIES, Evidence
 from tanist.election.following import FollowingServer
 from tanist.election.history import NO_TERM, Term
-from tanist.election.identity import heard, linked, met_clone, outdated, turned_away, watch_founding
+from tanist.election.identity import COPY, heard, linked, met_clone, outdated, turned_away, watch_founding
 from tanist.election.messages import (
     Append,
     Canvass,
@@ -247,7 +247,7 @@ class Core:
                 self.behaviour.received(peer, message)
             case Outdated(start):
                 outdated(self, peer, start)
-            case Refuse("clone", text):
+            case Refuse(code, text) if code == COPY:
                 met_clone(self, text, proved=True)
             case Canvass():
                 if plausible(Term(message.number, ""), node.number):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tanist.election.node import Node
     from tanist.election.ready import Remote
 
+COPY = "clone"
+"""The code by which a peer is told that another process has its id."""
 SEEN_MAX = 256
 """Peers whose newest start is kept: four rosters full; who comes beyond is only kept once it is a member."""
 

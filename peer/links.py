@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 from tanist.election.evidence import Evidence
-from tanist.election.messages import Message
+from tanist.election.identity import COPY
+from tanist.election.messages import Message, Refuse
 from tanist.election.ready import DialFailed, Input, LinkDown, LinkUp, Received
 from tanist.transport.link import Link
 
 LINKS_PER_PEER_MAX = 4
 """Two when both sides dialed at once, and room for ones that have not been noticed to be dead."""
+
+PROCESSES_REMEMBERED_MAX = 256
+"""Processes that were replaced, and copies that were found out: the oldest are forgotten first."""
 
 
 class Links:
@@ -18,6 +22,10 @@ class Links:
         self._on_rejected = on_rejected
         self._links: dict[str, list[Link]] = {}
         self._early: list[Input] = []
+        self._replaced: dict[int, str] = {}
+        """Processes, by the random part of their start, that a newer start of the same peer has replaced."""
+        self._copies: dict[int, str] = {}
+        """Processes that run with the id of another that lives, and what they are told."""
         self._feed: Callable[[Input], None] = self._early.append
 
     def connect(self, feed: Callable[[Input], None]) -> None:
@@ -47,20 +55,51 @@ class Links:
     def link_up(self, link: Link, dialed: str | None) -> None:
         """A link is open: a newer start of the same peer replaces the older, whose process is gone."""
         remote = link.remote
+        start, process = remote.incarnation
+        if process in self._copies:
+            self._turn_away(link, dialed, self._copies[process])
+            return
         known = self._links.get(remote.id)
-        if known and known[-1].remote.incarnation != remote.incarnation:
-            if known[-1].remote.incarnation[0] > remote.incarnation[0]:
+        if known and known[-1].remote.incarnation[1] != process:
+            present = known[-1].remote.incarnation
+            if process in self._replaced:
+                # It was taken for gone, and lives: two processes have one id, and the one that came later is the copy.
+                self._part_from_copy(remote.id, present[1], remote.address)
+            elif present[0] > start:
                 link.close("a newer start of the same peer is here")
                 if dialed is not None:
                     self._feed(DialFailed(dialed, Evidence.REJECTED, "an older start of a peer that is linked"))
                 return
-            self.close(remote.id, "a newer start of the same peer is here")
-            self._feed(LinkDown(remote.id, Evidence.CLOSED, "it started again"))
+            else:
+                self._remember(self._replaced, present[1], remote.id)
+                self.close(remote.id, "a newer start of the same peer is here")
+                self._feed(LinkDown(remote.id, Evidence.CLOSED, "it started again"))
         links = self._links.setdefault(remote.id, [])
         links.append(link)
         if len(links) > LINKS_PER_PEER_MAX:
             links.pop(0).close("too many links to one peer")
         self._feed(LinkUp(remote.as_remote(), dialed))
+
+    def _part_from_copy(self, peer: str, process: int, address: str) -> None:
+        """Both processes of one id answer: tell the later one, and have no more to do with it."""
+        text = f"id {peer} is in use at {address}: a data directory was copied; start this peer with an empty one"
+        self._remember(self._copies, process, text)
+        for link in self._links.pop(peer, []):
+            link.send(Refuse(COPY, text))
+            link.close(text)
+        self._feed(LinkDown(peer, Evidence.CLOSED, "it was a copy of a peer that lives"))
+
+    def _turn_away(self, link: Link, dialed: str | None, text: str) -> None:
+        link.send(Refuse(COPY, text))
+        link.close(text)
+        if dialed is not None:
+            self._feed(DialFailed(dialed, Evidence.REJECTED, text))
+
+    @staticmethod
+    def _remember(which: dict[int, str], process: int, text: str) -> None:
+        which[process] = text
+        if len(which) > PROCESSES_REMEMBERED_MAX:
+            del which[next(iter(which))]
 
     def received(self, link: Link, messages: list[Message]) -> None:
         """Messages, from links that still count."""

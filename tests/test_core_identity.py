@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scenario import BOTH, SETTLE_MS, all_applied, clients, cluster, reign, server
 
-from tanist.election.events import FoundingChanged, Implausible, PeerRefused
+from tanist.election.events import FoundingChanged, Implausible, PeerRefused, ReignBegan
 from tanist.election.messages import Canvass, Follow, RequestVote, Serving
 from tanist.election.ready import AbandonAsked, Received
 from tanist.election.settings import PACES, Safety
@@ -190,3 +190,45 @@ def test_a_refusal_survives_a_restart_and_nothing_else_is_abandoned() -> None:
     world.feed(clients(world)[0], AbandonAsked())
     world.run(5000)
     assert reign(world).node.log.roster == before
+
+
+@BOTH
+@pytest.mark.parametrize("whose", ["server", "client"])
+def test_a_copy_of_a_live_peer_is_refused_and_disturbs_nobody(safety: Safety, whose: str) -> None:
+    world = cluster("a b c", safety)
+    world.ends_when_halted = True
+    only = server(world)
+    original = only if whose == "server" else clients(world)[0]
+    world.submit(only.name, b"1")
+    world.run(2000)
+    double = world.clone(original.name, "double")
+    double.given = tuple(p.address for p in world.running())
+    world.start("double")
+    world.run(30_000)
+    assert double.core is None and "copied" in double.halted
+    assert server(world) is only and len(only.names_of(ReignBegan)) == 1
+    world.submit(only.name, b"2")
+    world.run(3000)
+    all_applied(world, b"1", b"2")
+
+
+@BOTH
+def test_a_newer_start_elsewhere_replaces_one_that_does_not_answer(safety: Safety) -> None:
+    """The data directory was moved to another machine after the first one's host died."""
+    world = cluster("a b c", safety)
+    world.ends_when_halted = True
+    old = clients(world)[0]
+    world.submit(server(world).name, b"1")
+    world.run(2000)
+    world.kill(old.name, silent=True)
+    moved = world.clone(old.name, "moved")
+    world.by_id[moved.id] = moved
+    world.start("moved")
+    world.run_until(world.settled, SETTLE_MS)
+    world.submit(server(world).name, b"2")
+    world.run(3000)
+    all_applied(world, b"1", b"2")
+    # The first machine comes back to life: its data are older now, and another process has its id.
+    world.start(old.name)
+    world.run(30_000)
+    assert old.core is None and "copied" in old.halted and moved.core is not None

@@ -1,7 +1,7 @@
 """Links as inputs of the core: several to one peer are one, and a newer start replaces an older."""
 
 from tanist.election.evidence import Evidence
-from tanist.election.messages import Goodbye, Message
+from tanist.election.messages import Goodbye, Message, Refuse
 from tanist.election.ready import DialFailed, Input, LinkDown, LinkUp, Received
 from tanist.peer.links import LINKS_PER_PEER_MAX, Links
 from tanist.transport.hello import Hello
@@ -14,10 +14,11 @@ class FakeLink:
         self.remote = Hello(
             cluster="c", safety="survivor", id=peer, name=peer, incarnation=incarnation, address="127.0.0.1:1"
         )
-        self.closed = ""
+        self.closed = self.told = ""
 
     def send(self, message: Message) -> None:
-        raise AssertionError("nothing is sent here")
+        assert isinstance(message, Refuse) and not self.closed
+        self.told = message.text
 
     def send_frame(self, frame: bytes) -> None:
         raise AssertionError("nothing is sent here")
@@ -101,3 +102,34 @@ def test_closing_a_peer_ends_all_its_links_silently() -> None:
     links.link_down(first, Evidence.CLOSED, "silent")
     links.received(second, [Goodbye("late")])
     assert fed == []
+
+
+def test_two_processes_of_one_id_that_both_answer_are_told_apart_and_the_later_is_turned_away() -> None:
+    links, fed = connected()
+    original, copy = FakeLink(incarnation=(4, 7)), FakeLink(incarnation=(5, 9))
+    links.link_up(original, None)
+    links.link_up(copy, None)
+    assert links.to("p") is copy, "as far as is known the newer start replaces the older"
+    again = FakeLink(incarnation=(4, 7))
+    fed.clear()
+    links.link_up(again, None)
+    assert links.to("p") is again and "a data directory was copied" in copy.told and copy.closed
+    assert [type(f) for f in fed] == [LinkDown, LinkUp]
+    fed.clear()
+    late = FakeLink(incarnation=(5, 9))
+    links.link_up(late, "127.0.0.1:1")
+    assert links.to("p") is again and late.told and late.closed
+    assert [type(f) for f in fed] == [DialFailed]
+    # A real restart of the original counts as ever.
+    restarted = FakeLink(incarnation=(6, 11))
+    links.link_up(restarted, None)
+    assert links.to("p") is restarted and not restarted.told
+
+
+def test_a_process_that_counts_its_start_higher_is_the_same_process() -> None:
+    links, fed = connected()
+    before, after = FakeLink(incarnation=(4, 7)), FakeLink(incarnation=(9, 7))
+    links.link_up(before, None)
+    links.link_up(after, None)
+    assert not before.closed and links.to("p") is after
+    assert [type(f) for f in fed] == [LinkUp, LinkUp]

@@ -280,7 +280,8 @@ class Connection:
     def _end_rejected(self, refusal: Refusal) -> None:
         """One of the two refused the other: nothing more is said or heard."""
         if self._phase in (Phase.HELLO, Phase.UP):
-            self._end(Phase.LINGERING, Evidence.REJECTED, str(refusal), refusal)
+            evidence = Evidence.CLONE if refusal.code == Code.CLONE else Evidence.REJECTED
+            self._end(Phase.LINGERING, evidence, str(refusal), refusal)
             self._linger()
 
     def _linger(self) -> None:

@@ -31,6 +31,9 @@ RESENDS_MAX = 6
 LINKS_PER_PEER_MAX = 4
 """As in `tanist.peer.links`: the oldest beyond it is closed."""
 
+COPIED = "another process runs with this id: a data directory was copied"
+"""What a peer is told whose id is in use."""
+
 
 class Network:
     """All links of a world. `rng` is the network's own stream of chance."""
@@ -107,9 +110,8 @@ class Network:
 
     def send(self, peer: VirtualPeer, to: str, message: Message) -> None:
         """Send over the newest link, if there is one."""
-        other = self.world.by_id.get(to)
-        links = peer.links.get(other.name) if other is not None else None
-        if not links or other is None:
+        other = self._linked(peer, to)
+        if other is None:
             return
         if self.world.codec is not None:
             message = self.world.codec.decode(self.world.codec.encode(message))
@@ -119,6 +121,27 @@ class Network:
             copies = 1
         for _ in range(copies):
             self.say(peer, other, message)
+
+    def _linked(self, peer: VirtualPeer, to: str) -> VirtualPeer | None:
+        """The process with an id that a peer is linked to: of a peer and its copy it is one at most."""
+        other = self.world.by_id.get(to)
+        if other is not None and peer.links.get(other.name):
+            return other
+        return next((p for n in peer.links if (p := self.world.peers[n]).id == to), None)
+
+    def _doubled(self, at: VirtualPeer, newcomer: VirtualPeer) -> bool:
+        """Whether another process with a newcomer's id answers; one that does not is replaced."""
+        for name in [n for n in at.links if n != newcomer.name]:
+            rival = self.world.peers[name]
+            if rival.id != newcomer.id:
+                continue
+            ways = {(at.name, name), (name, at.name)}
+            if rival.core is not None and not rival.frozen and not rival.unreachable and not ways & self.cuts:
+                return True
+            for old in at.links.pop(name):
+                old.open[at.name] = False
+            self.world.feed(at, LinkDown(rival.id, Evidence.CLOSED, "it started again"))
+        return False
 
     def say(self, peer: VirtualPeer, other: VirtualPeer, message: Message) -> None:
         """A message goes out over the newest link, if there is one, whoever made it."""
@@ -233,6 +256,16 @@ class Network:
             return
         if other.core is None or peer.frozen or other.frozen:
             self.world.feed_if(peer.name, incarnation, DialFailed(address, Evidence.REFUSED, ""))
+            return
+        if peer.id == other.id:
+            self.world.feed_if(peer.name, incarnation, DialFailed(address, Evidence.CLONE, COPIED))
+            return
+        if self._doubled(other, peer):
+            # Both answer: the later one is told so. Else the newer start replaces the older.
+            self.world.feed_if(peer.name, incarnation, DialFailed(address, Evidence.CLONE, COPIED))
+            return
+        if self._doubled(peer, other):
+            self.world.feed_if(peer.name, incarnation, DialFailed(address, Evidence.REJECTED, COPIED))
             return
         if why := _refusal(_remote(peer), _remote(other), peer.settings.safety, other.settings.safety):
             self.world.feed_if(peer.name, incarnation, DialFailed(address, Evidence.REJECTED, why))

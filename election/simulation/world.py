@@ -219,6 +219,15 @@ class World:
         peer.disk = peer.disk[:sound]
         peer.stored = Stored.replay(peer.disk)
 
+    def clone(self, name: str, copy_name: str) -> VirtualPeer:
+        """Copy a peer's data directory to another machine: what is started there has the same id."""
+        peer = self.peers[name]
+        double = VirtualPeer(self, copy_name, peer.id, peer.settings, given=peer.given)
+        double.disk, double.stored, double.snapshots = list(peer.disk), _copy(peer.stored), dict(peer.snapshots)
+        double.starts = peer.starts
+        self.peers[copy_name] = double
+        return double
+
     def wipe(self, name: str) -> None:
         """A dead peer loses its disk: what is started next has a new id, and knows nothing but addresses."""
         peer = self.peers[name]
