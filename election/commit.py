@@ -31,7 +31,9 @@ def majority_match(matches: Mapping[str, int], voters: Collection[str]) -> int:
     return held[majority(len(voters)) - 1]
 
 
-def durability(index: int, matches: Mapping[str, int], voters: Collection[str], heirs: Collection[str]) -> Durability:
+def durability(
+    index: int, matches: Mapping[str, int], voters: Collection[str], heirs: Collection[str] = ()
+) -> Durability:
     """The highest promise that is true of `index` now, absent voters included.
 
     `matches` holds what each peer has on disk, the server too; `heirs` is the commit set without the server.

@@ -6,9 +6,10 @@ disk, that it knows of it, or when it cannot count itself any more whatever it b
 last confirmation arrived. Whoever refuses or said goodbye is gone at once: restarted, it counts for nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from tanist.election.commit import Durability, durability
 from tanist.election.replication import Progress
 
 DRIFT_MARGIN = 0.05
@@ -29,6 +30,16 @@ class CommitSet:
     def waited_for(self) -> list[str]:
         """Everyone whose disk an acknowledgement waits for, besides the server's."""
         return [*self.counting, *self.leaving]
+
+    def promise(self, index: int, matches: Mapping[str, int], voters: Collection[str]) -> Durability:
+        """The highest promise that is true of an entry now; `matches` is what each peer has on disk.
+
+        Whoever counts, or may still believe so, stands without waiting for those who hold more. While one of them is
+        silent and lacks the entry, no death is survived for certain, however many hold it.
+        """
+        if any(matches.get(peer, 0) < index for peer in self.waited_for()):
+            return Durability.ALONE
+        return durability(index, matches, voters, self.counting)
 
     def heard(self, peer: str, now: int) -> None:
         """A confirmation arrived."""

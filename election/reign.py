@@ -124,7 +124,7 @@ class Reign(Behaviour):
         self.publish()
         for peer in list(node.links):
             self.announce(peer)
-        self.beat()
+        self._beat_in_turn()
         self.probing.probe()
 
     def announce(self, peer: str) -> None:
@@ -190,8 +190,8 @@ class Reign(Behaviour):
         if index <= node.commit or index < self.opens_at:
             return
         was_open = self.open
-        heirs = [p for p in self.commit_set.counting if p in waited_for]
-        node.commit_to(index, durability(index, matches, voters, heirs), 1 + len(self.in_touch()))
+        promise = durability(index, matches, voters) if node.quorum else self.commit_set.promise(index, matches, voters)
+        node.commit_to(index, promise, 1 + len(self.in_touch()))
         if not was_open:
             after = (node.now - self.begun) / MS
             node.emit(events.ReignOpen(str(self.term), self.opens_at, node.durability, after))
@@ -238,10 +238,9 @@ class Reign(Behaviour):
             self.advance()
 
     def beat(self) -> None:
-        """One round of heartbeats."""
+        """One round of heartbeats. Out of turn, for a read, it puts off nothing that is looked after with each turn."""
         node = self.node
         self.round += 1
-        self.heartbeat_at = node.now + node.times.heartbeat
         reach, members = 1 + len(self.in_touch()), len(node.log.roster.members)
         node.reach = reach
         node.confirmed = self.replication.confirmed()
@@ -255,6 +254,10 @@ class Reign(Behaviour):
         """A heartbeat of this round. One that was away knows of nobody who is here now, and names none."""
         named = self.list if self.proving is None else NO_LIST
         return Heartbeat(self.term, self.round, self.node.commit, named, echo, reach, members, self.node.confirmed)
+
+    def _beat_in_turn(self) -> None:
+        self.beat()
+        self.heartbeat_at = self.node.now + self.node.times.heartbeat
 
     # What clients say
 
@@ -328,7 +331,7 @@ class Reign(Behaviour):
         """A client that is in no list yet has confirmed, or holds the reign's begin: it may rank, and count."""
         self.publish()
         if self.heartbeat_at <= self.node.now:
-            self.beat()
+            self._beat_in_turn()
 
     def _confirmed(self, peer: str, message: Confirm) -> None:
         client = self.replication.clients.get(peer)
@@ -404,7 +407,7 @@ class Reign(Behaviour):
         if not by:
             return
         self.proving = Proving(node.now, self.round + 1, by)
-        self.beat()
+        self._beat_in_turn()
         self.probing.probe()
 
     def _look_at_proof(self) -> None:
@@ -446,7 +449,7 @@ class Reign(Behaviour):
             self.publish()
             self.preempting.look()
             self.joining.go_on()
-            self.beat()
+            self._beat_in_turn()
         if now >= self.probing.at:
             self.probing.probe()
         self.commit_set.settle(self.replication.clients, now)

@@ -260,7 +260,7 @@ def deaths(seed: int) -> None:
         kept = {c for p in world.running() for c in p.commands()}
         lost = [b for b in promised if b not in kept]
         if lost:
-            raise Broken(f"promised and gone after the death of {victim.name}: {lost}")
+            raise Broken("promise", f"promised and gone after the death of {victim.name}: {lost}")
         if come_back:
             world.start(victim.name)
             world.run(rng.expovariate(1 / 2000))

@@ -22,8 +22,11 @@ def missing(applied: Applied) -> int:
     return sum(heal_ended(entry).missing for _, entry in applied if entry.kind == Kind.HEALED)
 
 
-def archive_problem(applied: Applied, written: Mapping[tuple[int, Term], tuple[Entry, Term]]) -> str:
-    """What is wrong with the archived entries of one log, or "". `written` is every entry ever, by index and term."""
+def archive_problem(applied: Applied, written: Mapping[tuple[int, int, str], tuple[Entry, Term]]) -> str:
+    """What is wrong with the archived entries of one log, or "".
+
+    `written` is every entry ever, by index, number and holder.
+    """
     live = {(index, entry.term) for index, entry in applied}
     seen: set[tuple[int, Term]] = set()
     open_heals: set[str] = set()
@@ -44,7 +47,9 @@ def archive_problem(applied: Applied, written: Mapping[tuple[int, Term], tuple[E
                     return f"{kept.key} is archived twice, again at {index}"
                 if kept.key in live:
                     return f"{kept.key} is archived at {index} and live too"
-                if kept.entry.kind == Kind.ARCHIVED or written.get(kept.key, (None,))[0] != kept.entry:
+                at, term = kept.key
+                known = written.get((at, term.number, term.holder), (None,))[0]
+                if kept.entry.kind == Kind.ARCHIVED or known != kept.entry:
                     return f"what is archived at {index} is not the entry {kept.key}"
                 seen.add(kept.key)
     return f"never ended: {sorted(open_heals)}" if open_heals else ""

@@ -147,7 +147,8 @@ class Conduct:
         voted = {peer.id}
         for other in support:
             voter = self.world.by_id.get(other)
-            if voter is None:
+            if voter is None or voter.lost:
+                voted.add(other)
                 continue
             disk = voter.stored
             if disk.number > number or (disk.number == number and disk.voted_for == peer.id):

@@ -123,7 +123,7 @@ class Disks:
         history, roster = core.node.log.history_at(index), core.node.log.roster_at(index)
         meta = SnapshotMeta(index, term, 0, history, roster, SNAPSHOT_BYTES, digest, core.node.log.archives_at(index))
         state = peer.machine.snapshot() if peer.machine is not None else b""
-        kept = KeptSnapshot(meta, list(peer.applied), state)
+        kept = KeptSnapshot(meta, state, peer.applied, len(peer.applied))
         if at_once:
             self._finish_snapshot(peer, peer.incarnation, kept)
         else:

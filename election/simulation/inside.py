@@ -100,7 +100,7 @@ class Inside:
                 raise Broken("match-regress", f"{peer.name} lowered what {other} holds from {before} to {match}")
             self._matches[peer.name, other] = progress, match
             client = self.world.by_id.get(other)
-            if client is None or client.core is None or not _follows(client, reign.term):
+            if client is None or client.core is None or client.lost or not _follows(client, reign.term):
                 continue
             if not holds(client.stored, match, reign.node.log.term_at(match)):
                 raise Broken("match-is-held", f"{peer.name} believes {other} to hold {match} of its log on disk")
@@ -131,8 +131,9 @@ class Inside:
 
     def _holds(self, voter: str, index: int, reign: Reign) -> bool:
         other = self.world.by_id.get(voter)
-        if other is None:
-            return False
+        if other is None or other.lost:
+            # What was counted may have been on a disk that is no more.
+            return True
         if not self.quorum and other.id != reign.node.me.id and not _follows(other, reign.term):
             # It held it when it said so; on another side of a split its log is another by now.
             return True
@@ -143,7 +144,7 @@ class Inside:
         node = reign.node
         heard = {**reign.commit_set.counting, **{p: at for p, (_, at) in reign.commit_set.leaving.items()}}
         for other in self.world.running():
-            if other is peer or not _counts_itself(other, reign.term):
+            if other is peer or other.lost or not _counts_itself(other, reign.term):
                 continue
             at = heard.get(other.id)
             silent = at is not None and node.now >= at + node.times.timeout

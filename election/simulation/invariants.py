@@ -1,29 +1,33 @@
 """The protocol's invariants, checked at every step of every virtual peer. A breach raises at once, with its story.
 
-`Invariants(world)` watches the world from then on; `final()` checks what must hold once all is quiet.
+`Invariants(world, safety)` watches the world from then on; `final()` checks what must hold once all is quiet. A step
+costs what it changed, however long the logs are. What only an onlooker can see, who looks into all disks at once, is
+in `whitebox`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from tanist.election.entries import Entry, Kind
+from tanist.election.entries import Entry
 from tanist.election.events import DamageFound
 from tanist.election.history import Term
-from tanist.election.messages import Append, Confirm, Heartbeat, Serving, Stored, Vote
-from tanist.election.ready import Ready
+from tanist.election.messages import Append, Confirm, Heartbeat, Message, Serving, Stored, Vote
+from tanist.election.ready import Apply, Ready
 from tanist.election.records import BallotRecord, EntriesRecord, SwitchRecord
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
 from tanist.election.simulation.archive_checks import archive_problem, archived_commands, missing
+from tanist.election.simulation.broken import Broken
 from tanist.election.simulation.conduct import Conduct
-from tanist.election.simulation.inside import Inside
+from tanist.election.simulation.inside import Inside, holds
+from tanist.election.simulation.marks import Marks
+from tanist.election.simulation.whitebox import check_commit
 from tanist.election.simulation.world import VirtualPeer, World
 
-
-class Broken(AssertionError):
-    """An invariant does not hold."""
+_MASK = (1 << 64) - 1
 
 
 class Invariants:
@@ -34,23 +38,39 @@ class Invariants:
         self.quorum = safety is Safety.QUORUM
         self.servers: dict[int, str] = {}
         self.opened: set[Term] = set()
-        self.entries: dict[tuple[int, Term], tuple[Entry, Term]] = {}
+        self.entries: dict[tuple[int, int, str], tuple[Entry, Term]] = {}
+        """By index, number and holder: the entry, and the term of the one before it."""
+        self.states: dict[tuple[int, int, str], bytes | int] = {}
+        """The digest of the state where that entry was applied last."""
         self.committed: dict[int, Entry] = {}
         self.committed_in: dict[int, int] = {}
         """In which number each index was committed."""
+        self.committed_last = 0
         self.spoken: dict[str, int] = {}
-        """The highest number each peer has voted in aloud."""
+        """The highest number each peer has voted in aloud, by id."""
         self.votes: dict[tuple[str, int], str] = {}
         self.commits: dict[str, tuple[int, int]] = {}
-        self.ballots: dict[str, tuple[int, str]] = {}
+        self.ballots: dict[tuple[str, int], tuple[int, str]] = {}
+        """The number and vote of each process, which begin with what is on disk."""
         self.submitted: dict[bytes, str] = {}
         self.acknowledged: dict[bytes, str] = {}
         self.reads: dict[tuple[str, int, int], int] = {}
         """Linearizable reads on their way: (peer, incarnation, request) to what was committed when it was asked."""
         self.steps = 0
+        self.digest = 0
+        self.marks = Marks()
+        self._said = {
+            Append: self._serves,
+            Serving: self._serves,
+            Vote: self._voted,
+            Stored: self._stored,
+            Confirm: self._confirmed,
+            Heartbeat: self._heartbeat,
+        }
         world.watchers.append(self.watch)
         for watcher in (Inside(world, self.quorum), Conduct(world, self.quorum)):
             world.watchers.append(watcher.watch)
+        world.on_applied = self._applied
 
     def submit(self, name: str, *bodies: bytes) -> None:
         """Submit commands whose acknowledgement is kept in mind."""
@@ -61,9 +81,12 @@ class Invariants:
     def read(self, name: str) -> None:
         """Ask for a linearizable read, and hold its answer against what was committed before."""
         request = self.steps
-        peer = self.world.peers[name]
-        self.reads[name, peer.incarnation, request] = max(self.committed, default=0)
+        self.will_read(name, request)
         self.world.read(name, request, prove=True)
+
+    def will_read(self, name: str, request: int) -> None:
+        """A linearizable read is asked of a peer now, under this number."""
+        self.reads[name, self.world.peers[name].incarnation, request] = self.committed_last
 
     # Every step
 
@@ -72,24 +95,32 @@ class Invariants:
         self.steps += 1
         core = peer.core
         assert core is not None
-        if any(isinstance(event, DamageFound) for event in ready.events):
-            self._forget(peer)
-        self._log(peer, ready)
-        self._numbers(peer, ready)
-        self._spoken(peer, ready)
+        node = core.node
+        seen = self.world.now ^ (len(ready.send) << 40) ^ (node.commit << 20) ^ node.log.last ^ (ready.persist_id << 30)
+        self.digest = (self.digest * 1_000_003 + seen + peer.order) & _MASK
+        if ready.events or ready.send or ready.rebuild or ready.halt is not None:
+            self.marks.note(ready)
+        for event in ready.events:
+            if type(event) is DamageFound:
+                self._forget(peer)
+        if ready.persist:
+            self._persisted(peer, ready)
+        for to, message in ready.send:
+            check = self._said.get(type(message))
+            if check is not None:
+                check(peer, to, message)
         self._commit(peer, ready)
         if core.role is Role.SERVER:
             self._server(peer)
         for answer in ready.reads:
             floor = self.reads.pop((peer.name, peer.incarnation, answer.request), 0)
             if 0 <= answer.index < floor:
-                raise Broken(f"{peer.name} may read at {answer.index}, though {floor} was committed before it asked")
+                raise Broken("read", f"{peer.name} may read at {answer.index}, though {floor} was committed before")
         if ready.deadline is None and not core._said_goodbye:
-            raise Broken(f"{peer.name} asks never to be called again: {core.behaviour!r}")
+            raise Broken("deadline", f"{peer.name} asks never to be called again: {core.behaviour!r}")
 
     def _forget(self, peer: VirtualPeer) -> None:
         """It lost what it had promised: it may go back, since it counts nowhere until it is repaired."""
-        self.ballots.pop(peer.name, None)
         self.spoken.pop(peer.id, None)
         for vote in [v for v in self.votes if v[0] == peer.id]:
             del self.votes[vote]
@@ -101,7 +132,7 @@ class Invariants:
         if self.quorum:
             known = self.servers.setdefault(term.number, peer.id)
             if known != peer.id:
-                raise Broken(f"two servers of number {term.number}: {known} and {peer.id}")
+                raise Broken("one server", f"two servers of number {term.number}: {known} and {peer.id}")
         if term not in self.opened:
             self.opened.add(term)
             if self.quorum:
@@ -109,104 +140,129 @@ class Invariants:
                 # been overtaken may still be won late, and serve until it meets the higher one.
                 for index, entry in self.committed.items():
                     if term.number > self.committed_in[index] and core.node.log.term_at(index) != entry.term:
-                        raise Broken(f"server {term} lacks the committed entry {index} of {entry.term}")
-        if isinstance(core.behaviour, Reign) and core.behaviour.proving is not None:
-            # Away and not proved yet: it may acknowledge nothing (see _commit, which knows the commit before).
-            before = self.commits.get(peer.name)
-            if before is not None and before[0] == peer.incarnation and core.node.commit > before[1]:
-                raise Broken(f"{peer.name} committed {core.node.commit} before it proved its reign")
+                        raise Broken("complete", f"server {term} lacks the committed entry {index} of {entry.term}")
 
-    def _log(self, peer: VirtualPeer, ready: Ready) -> None:
+    def _persisted(self, peer: VirtualPeer, ready: Ready) -> None:
         core = peer.core
         assert core is not None
+        process = peer.id, peer.incarnation
+        number, voted = self.ballots.get(process) or (peer.stored.number, peer.stored.voted_for)
         for record in ready.persist:
-            log = core.node.log
             if isinstance(record, EntriesRecord):
-                index, entries = record.first, record.entries
+                self._log(peer, record.first, record.entries)
             elif isinstance(record, SwitchRecord):
-                index, entries = log.first, tuple(log.entries)
-            else:
-                continue
-            previous = log.term_at(index - 1)
-            for entry in entries:
-                if log.term_at(index) == entry.term and previous is not None:
-                    known = self.entries.setdefault((index, entry.term), (entry, previous))
-                    if known != (entry, previous):
-                        raise Broken(f"{peer.name} holds another entry at {index} of {entry.term}: {known}")
-                previous = entry.term
-                index += 1
-
-    def _numbers(self, peer: VirtualPeer, ready: Ready) -> None:
-        number, voted = self.ballots.get(peer.name, (0, ""))
-        for record in ready.persist:
-            if isinstance(record, BallotRecord):
+                self._log(peer, core.node.log.first, tuple(core.node.log.entries))
+            elif isinstance(record, BallotRecord):
                 if record.number < number or (record.number == number and voted not in ("", record.voted_for)):
-                    raise Broken(f"{peer.name} went back from {number} {voted} to {record}")
+                    raise Broken("numbers", f"{peer.name} went back from {number} {voted} to {record}")
                 number, voted = record.number, record.voted_for
-        if peer.core is not None:
-            self.ballots[peer.name] = peer.core.node.number, peer.core.node.voted_for
+        self.ballots[process] = core.node.number, core.node.voted_for
 
-    def _spoken(self, peer: VirtualPeer, ready: Ready) -> None:
-        disk = peer.stored
-        for to, message in ready.send:
-            match message:
-                case Append(term) | Serving(term) if term.holder == peer.id and disk.number < term.number:
-                    # Restarted, it could serve in that number a second time, with other entries.
-                    raise Broken(f"{peer.name} serves in {term} with {disk.number} on disk")
-                case _:
-                    pass
-            match message:
-                case Vote(number, True):
-                    if disk.number < number or (disk.number == number and disk.voted_for != to):
-                        raise Broken(f"{peer.name} voted for {to} as {number} before it was on disk")
-                    known = self.votes.setdefault((peer.id, number), to)
-                    if known != to:
-                        raise Broken(f"{peer.name} voted twice as {number}: {known} and {to}")
-                    self.spoken[peer.id] = max(number, self.spoken.get(peer.id, 0))
-                case Stored(term, match):
-                    self._stored(peer, term, match)
-                case Confirm(term) if term.number < self.spoken.get(peer.id, 0):
-                    raise Broken(f"{peer.name} confirmed {term} after it voted as {self.spoken[peer.id]}")
-                case Heartbeat(term, fallbacks=fallbacks) if fallbacks.place(term.holder) is not None:
-                    raise Broken(f"the list of {term} names its server")
-                case _:
-                    pass
+    def _log(self, peer: VirtualPeer, index: int, entries: Sequence[Entry]) -> None:
+        """Log matching: the same index and term is the same entry, with the same before it."""
+        assert peer.core is not None
+        log = peer.core.node.log
+        previous = log.term_at(index - 1)
+        for entry in entries:
+            if previous is not None and log.term_at(index) == entry.term:
+                key = index, entry.number, entry.holder
+                known = self.entries.get(key)
+                if known is None:
+                    self.entries[key] = entry, previous
+                elif (known[0] is not entry and known[0] != entry) or known[1] != previous:
+                    raise Broken("log", f"{peer.name} holds another entry at {index} of {entry.term}: {known}")
+            previous = entry.term
+            index += 1
 
-    def _stored(self, peer: VirtualPeer, term: Term, match: int) -> None:
+    # What is said
+
+    def _serves(self, peer: VirtualPeer, to: str, message: Message) -> None:
+        term: Term = message.term  # type: ignore[attr-defined]
+        if term.holder == peer.id and peer.stored.number < term.number:
+            # Restarted, it could serve in that number a second time, with other entries.
+            raise Broken("durable", f"{peer.name} serves in {term} with {peer.stored.number} on disk")
+
+    def _voted(self, peer: VirtualPeer, to: str, message: Message) -> None:
+        assert isinstance(message, Vote)
+        if not message.granted:
+            return
+        number, disk = message.number, peer.stored
+        if disk.number < number or (disk.number == number and disk.voted_for != to):
+            raise Broken("durable", f"{peer.name} voted for {to} as {number} before it was on disk")
+        known = self.votes.setdefault((peer.id, number), to)
+        if known != to:
+            raise Broken("one vote", f"{peer.name} voted twice as {number}: {known} and {to}")
+        self.spoken[peer.id] = max(number, self.spoken.get(peer.id, 0))
+
+    def _confirmed(self, peer: VirtualPeer, to: str, message: Message) -> None:
+        assert isinstance(message, Confirm)
+        if message.term.number < self.spoken.get(peer.id, 0):
+            raise Broken("below", f"{peer.name} confirmed {message.term} after it voted as {self.spoken[peer.id]}")
+
+    def _heartbeat(self, peer: VirtualPeer, to: str, message: Message) -> None:
+        assert isinstance(message, Heartbeat)
+        self._serves(peer, to, message)
+        if message.fallbacks.entries and message.fallbacks.place(message.term.holder) is not None:
+            raise Broken("list-names-server", f"the list of {message.term} names its server")
+
+    def _stored(self, peer: VirtualPeer, to: str, message: Message) -> None:
+        assert isinstance(message, Stored)
+        term, match = message.term, message.match
         if term.number < self.spoken.get(peer.id, 0):
-            raise Broken(f"{peer.name} acknowledged {term} after it voted as {self.spoken[peer.id]}")
+            raise Broken("below", f"{peer.name} acknowledged {term} after it voted as {self.spoken[peer.id]}")
         disk = peer.stored
         assert peer.core is not None
         if match > disk.last:
-            raise Broken(f"{peer.name} acknowledged {match} with {disk.last} on disk")
-        kept: Term | None
-        if match >= disk.first:
-            kept = disk.entries[match - disk.first].term
-        else:
-            kept = disk.snapshot.term if disk.snapshot is not None and disk.snapshot.index == match else None
+            raise Broken("durable", f"{peer.name} acknowledged {match} with {disk.last} on disk")
         held = peer.core.node.log.term_at(match)
-        if match and kept is not None and kept != held:
-            raise Broken(f"{peer.name} acknowledged {match} of {held} with that of {kept} on disk")
+        if match and held is not None and not holds(disk, match, held):
+            raise Broken("durable", f"{peer.name} acknowledged {match} of {held}, which is not what is on disk")
+
+    # What counts
 
     def _commit(self, peer: VirtualPeer, ready: Ready) -> None:
         core = peer.core
         assert core is not None
         incarnation, before = self.commits.get(peer.name, (0, 0))
         commit = core.node.commit
-        cut = bool(ready.archive) or ready.rebuild
-        if incarnation == peer.incarnation and commit < before and (self.quorum or not cut):
-            raise Broken(f"{peer.name} went back from commit {before} to {commit}")
-        self.commits[peer.name] = peer.incarnation, commit
-        if ready.apply is None:
+        if commit == before and incarnation == peer.incarnation and ready.apply is None:
             return
-        for index, entry in enumerate(ready.apply.entries, ready.apply.first):
+        self.commits[peer.name] = peer.incarnation, commit
+        if incarnation == peer.incarnation:
+            cut = bool(ready.archive) or ready.rebuild
+            if commit < before and (self.quorum or not cut):
+                raise Broken("commit", f"{peer.name} went back from commit {before} to {commit}")
+            if isinstance(core.behaviour, Reign) and commit > before:
+                if core.behaviour.proving is not None:
+                    raise Broken("proof", f"{peer.name} committed {commit} before it proved its reign")
+                check_commit(self.world, peer, core.behaviour, commit)
+        if ready.apply is not None:
+            self._apply(peer, ready.apply)
+
+    def _apply(self, peer: VirtualPeer, apply: Apply) -> None:
+        assert peer.core is not None
+        submitted = self.submitted
+        for index, entry in enumerate(apply.entries, apply.first):
             if self.quorum:
-                known = self.committed.setdefault(index, entry)
-                self.committed_in.setdefault(index, core.term.number)
-                if known != entry:
-                    raise Broken(f"{peer.name} applied another entry at {index}: {entry.term}, not {known.term}")
-            if entry.kind == Kind.COMMAND and self.submitted.get(entry.body) == peer.name:
-                self.acknowledged.setdefault(entry.body, ready.apply.durability)
+                known = self.committed.get(index)
+                if known is None:
+                    self.committed[index], self.committed_in[index] = entry, peer.core.term.number
+                    self.committed_last = max(self.committed_last, index)
+                elif known is not entry and known != entry:
+                    raise Broken("applied", f"{peer.name} applied another entry at {index}: {entry.term}, {known.term}")
+            if entry.kind == 3 and submitted and submitted.get(entry.body) == peer.name:  # Kind.COMMAND
+                self.acknowledged.setdefault(entry.body, apply.durability)
+
+    def _applied(self, peer: VirtualPeer, apply: Apply) -> None:
+        """The state machine has applied entries: where it was at the same entry before, it had the same state."""
+        if peer.machine is None or not apply.entries:
+            return
+        last = apply.entries[-1]
+        key = apply.first + len(apply.entries) - 1, last.number, last.holder
+        digest = peer.machine.digest()
+        known = self.states.setdefault(key, digest)
+        if known != digest:
+            raise Broken("state", f"{peer.name} has another state after entry {key[0]} of {last.term}")
 
     # At the end
 
@@ -216,18 +272,21 @@ class Invariants:
         first = next(iter(states.values()))
         for name, commands in states.items():
             if commands != first:
-                raise Broken(f"{name} applied other commands: {difference(commands, first)}")
-        if len(set(first)) != len(first):
-            raise Broken(f"applied twice: {[c for c in set(first) if first.count(c) > 1]}")
+                raise Broken("equal", f"{name} applied other commands: {difference(commands, first)}")
+        # With sessions one command may be in the log twice; the state machine sees to it that it is executed once.
+        if self.world.make_machine is None and len(set(first)) != len(first):
+            raise Broken("once", f"applied twice: {[c for c in set(first) if first.count(c) > 1]}")
         for peer in self.world.running():
             problem = archive_problem(peer.applied, self.entries)
             if problem:
-                raise Broken(f"{peer.name}: {problem}")
+                raise Broken("archive", f"{peer.name}: {problem}")
             self._nothing_gone(peer)
 
     def _nothing_gone(self, peer: VirtualPeer) -> None:
         """What was acknowledged is in this peer's log, applied or archived, but for what was reported as missing."""
         kept = {*peer.commands(), *archived_commands(peer.applied)}
+        if not self.quorum:
+            kept |= self.world.gone
         lost = [body for body in self.acknowledged if body not in kept]
         if not lost:
             return
@@ -239,7 +298,8 @@ class Invariants:
         ]
         in_copies = {e.body for other, meta in copies for _, e in other.snapshots[meta.digest].applied}
         if len(lost) > missing(peer.applied) or not in_copies.issuperset(lost):
-            raise Broken(f"acknowledged and gone from {peer.name}: {[(b, self.acknowledged[b]) for b in lost]}")
+            gone = [(b, self.acknowledged[b]) for b in lost]
+            raise Broken("kept", f"acknowledged and gone from {peer.name}: {gone}")
 
 
 def difference(a: list[Any], b: list[Any]) -> str:

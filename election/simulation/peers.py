@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tanist.election.core import Core
 from tanist.election.entries import Entry, Kind
 from tanist.election.events import Event
+from tanist.election.log import Log
 from tanist.election.messages import SnapshotMeta
 from tanist.election.ready import Archive, Input, ReadAnswer
 from tanist.election.records import Record, Stored
 from tanist.election.roles import Role
+from tanist.election.roster import Roster
 from tanist.election.settings import ElectionSettings
 from tanist.election.simulation.machine import Machine
 
@@ -35,11 +37,20 @@ class Port(StrEnum):
 
 
 class KeptSnapshot(NamedTuple):
-    """A snapshot file: what the core knows of it, the entries that it sums up, and the machine's state."""
+    """A snapshot file: what the core knows of it, the machine's state, and the entries that it sums up.
+
+    Those are the first `length` of a list that only grows, so that a snapshot costs nothing.
+    """
 
     meta: SnapshotMeta
-    applied: list[tuple[int, Entry]]
     state: bytes
+    entries: list[tuple[int, Entry]]
+    length: int
+
+    @property
+    def applied(self) -> list[tuple[int, Entry]]:
+        """Each entry that it sums up, with its index."""
+        return self.entries[: self.length]
 
 
 class Link:
@@ -79,6 +90,8 @@ class VirtualPeer:
     """Where it listens, when that is not its name."""
     core: Core | None = None
     machine: Machine | None = None
+    order: int = 0
+    """Which one of its world it is."""
     incarnation: int = 0
     """The count of its processes in this world."""
     starts: int = 0
@@ -92,6 +105,8 @@ class VirtualPeer:
     """How many times longer than usual its disk takes."""
     damaged: bool = False
     """Part of what was on its disk fails its checks: at its next start it knows only what is sound."""
+    lost: int = 0
+    """How often something on its disk was lost."""
     wiped: int = 0
     """How often it lost its disk, and with it its id."""
     unreachable: bool = False
@@ -131,6 +146,12 @@ class VirtualPeer:
     def role(self) -> Role | None:
         return self.core.role if self.core else None
 
+    @property
+    def sound(self) -> bool:
+        """Whether all that it ever promised is on its disk, or the server has made up for what is not."""
+        damage = self.core.node.damage if self.core is not None else self.stored.damage
+        return not self.damaged and damage is None
+
     def clock(self) -> int:
         """What its clock says now."""
         now = self.world.now
@@ -143,6 +164,27 @@ class VirtualPeer:
         if self.rate == 1.0:
             return at - self.ahead
         return self.skewed_at + int((at - self.ahead - self.skewed_at) / self.rate) + 1
+
+    def roster(self) -> Roster:
+        """The newest roster that it knows, or that its disk holds."""
+        if self.core is not None:
+            return self.core.node.log.roster
+        log = Log()
+        if self.stored.snapshot is not None:
+            log.reset(self.stored.snapshot)
+        log.append(self.stored.entries)
+        return log.roster
+
+    def bodies(self) -> set[bytes]:
+        """The bodies of all entries that its disk holds in any form: log, snapshot or archive."""
+        found = {e.body for e in self.stored.entries}
+        archived = [a.snapshot for a in self.archives]
+        for meta in (self.stored.snapshot, *archived):
+            if meta is not None and meta.digest in self.snapshots:
+                found |= {e.body for _, e in self.snapshots[meta.digest].applied}
+        for archive in self.archives:
+            found |= {e.body for e in archive.entries}
+        return found
 
     def commands(self) -> list[bytes]:
         """The bodies of the applied commands, in order."""

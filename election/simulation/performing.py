@@ -158,6 +158,8 @@ def _process(world: World, act: Act) -> None:
             world.thaw(peer)
         case steps.Clock(peer, ms):
             world.leap(_known(world, peer).name, int(ms * MS), wall=True)
+        case steps.Leap(peer, ms):
+            world.leap(_known(world, peer).name, int(ms * MS))
         case steps.Drift(peer, rate):
             world.skew(_known(world, peer).name, rate)
         case steps.Listens(peer, state):
@@ -194,7 +196,7 @@ def _disk(world: World, act: Act) -> None:
 def _data(world: World, act: Act) -> None:
     match act:
         case steps.Flip(peer):
-            _dead(world, peer).damaged = True
+            world.damage(peer, len(_dead(world, peer).disk) // 2)
         case steps.Wipe(peer):
             world.wipe(_dead(world, peer).name)
         case steps.Backup(peer):

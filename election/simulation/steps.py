@@ -232,6 +232,15 @@ class Clock(Act, frozen=True):
     ms: float
 
 
+class Leap(Act, frozen=True):
+    """The peer's clock, by which it counts its deadlines, leaps forward: it was away, and nothing says so."""
+
+    forms = ("leap {peer:peer} {ms:time}",)
+    real = False
+    peer: str
+    ms: float
+
+
 class Drift(Act, frozen=True):
     """The peer's clock, by which it counts its deadlines, runs at this rate from here on: 101% is a little fast."""
 

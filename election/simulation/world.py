@@ -20,6 +20,7 @@ from tanist.election.entries import Kind, Proposal
 from tanist.election.messages import SnapshotChunk
 from tanist.election.node import Self
 from tanist.election.ready import (
+    Apply,
     GoodbyeAsked,
     HandOverAsked,
     Input,
@@ -81,10 +82,13 @@ class World:
         self.network = Network(self, self.streams.network)
         self.disks = Disks(self, self.streams.disk)
         self.watchers: list[Watcher] = []
-        self.on_answer: Callable[[VirtualPeer, Answer], None] | None = None
+        self.on_answer: Callable[[VirtualPeer, Answer, str], None] | None = None
+        self.on_applied: Callable[[VirtualPeer, Apply], None] | None = None
         self.on_read: Callable[[VirtualPeer, ReadAnswer], None] | None = None
         self.processes = 0
         """Processes started so far: each has its own number."""
+        self.gone: set[bytes] = set()
+        """Bodies of entries that were on no other disk than one that was wiped or damaged."""
         self.events = 0
         """What happened so far: things taken from the heap."""
         self._heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
@@ -96,8 +100,13 @@ class World:
     def add(self, name: str, *, peers: str = "", start: bool = True, **settings: Any) -> VirtualPeer:
         settings.setdefault("pace", PACES["classic"])
         settings.setdefault("safety", Safety.SURVIVOR)
-        peer = VirtualPeer(self, name, f"id-{name}", ElectionSettings(**settings))
+        return self.add_with(name, ElectionSettings(**settings), peers=peers, start=start)
+
+    def add_with(self, name: str, settings: ElectionSettings, *, peers: str = "", start: bool = True) -> VirtualPeer:
+        """Add a peer that is told of these others' addresses."""
+        peer = VirtualPeer(self, name, f"id-{name}", settings)
         peer.given = tuple(f"{n}:7400" for n in peers.split())
+        peer.order = len(self.peers)
         self.peers[name] = peer
         self.by_id[peer.id] = peer
         if start:
@@ -178,6 +187,11 @@ class World:
         self.network.cut(a, b, one_way=one_way)
 
     @property
+    def disks_were_lost(self) -> bool:
+        """Whether anything that was on any disk is no more."""
+        return any(p.lost for p in self.peers.values())
+
+    @property
     def cuts(self) -> set[tuple[str, str]]:
         """The ways that are cut, from whom to whom."""
         return self.network.cuts
@@ -215,9 +229,11 @@ class World:
         """Of a dead peer's disk only so many records pass their checks when it starts."""
         peer = self.peers[name]
         assert peer.core is None, "damage is found at a start"
+        before = peer.bodies()
         peer.damaged = True
         peer.disk = peer.disk[:sound]
         peer.stored = Stored.replay(peer.disk)
+        self._note_lost(peer, before - peer.bodies())
 
     def clone(self, name: str, copy_name: str) -> VirtualPeer:
         """Copy a peer's data directory to another machine: what is started there has the same id."""
@@ -232,12 +248,17 @@ class World:
         """A dead peer loses its disk: what is started next has a new id, and knows nothing but addresses."""
         peer = self.peers[name]
         assert peer.core is None, "only a dead peer's disk is wiped"
+        self._note_lost(peer, peer.bodies())
         peer.wiped += 1
         self.by_id.pop(peer.id, None)
         peer.id = f"id-{name}-{peer.wiped}"
         self.by_id[peer.id] = peer
         peer.disk, peer.stored, peer.damaged = [], Stored(), False
-        peer.snapshots = {}
+        peer.snapshots, peer.archives = {}, []
+
+    def _note_lost(self, peer: VirtualPeer, bodies: set[bytes]) -> None:
+        peer.lost += 1
+        self.gone |= bodies.difference(*(p.bodies() for p in self.peers.values() if p is not peer))
 
     # Driving
 
@@ -268,7 +289,11 @@ class World:
 
     def run(self, ms: float) -> None:
         """Let so much time pass."""
-        end = self.now + int(ms * MS)
+        self.run_ns(int(ms * MS))
+
+    def run_ns(self, ns: int) -> None:
+        """Let so many nanoseconds pass."""
+        end = self.now + ns
         while self._heap and self._heap[0][0] <= end:
             self._next()
         self.now = end
@@ -395,7 +420,7 @@ class World:
         if ready.rebuild:
             self._rebuild(peer, ready.install.digest if ready.install is not None else None)
         if ready.apply is not None:
-            self._apply(peer, ready.apply.first, ready.apply.entries)
+            self._apply(peer, ready.apply)
         for read in ready.snapshot_read:
             data = b"x" * CHUNK_BYTES if read.digest in peer.snapshots else b""
             self.network.send(peer, read.peer, SnapshotChunk(read.index, read.digest, read.offset, data))
@@ -448,19 +473,22 @@ class World:
     def _rebuild(self, peer: VirtualPeer, digest: str | None) -> None:
         """The application begins anew: from a snapshot, or from nothing."""
         kept = peer.snapshots[digest] if digest is not None else None
-        peer.applied = list(kept.applied) if kept is not None else []
+        peer.applied = kept.applied if kept is not None else []
         if self.make_machine is not None:
             peer.machine = self.make_machine(peer.name)
             if kept is not None:
                 peer.machine.restore(kept.state)
 
-    def _apply(self, peer: VirtualPeer, first: int, entries: Any) -> None:
+    def _apply(self, peer: VirtualPeer, apply: Apply) -> None:
+        first, entries = apply.first, apply.entries
         assert first == (peer.applied[-1][0] if peer.applied else 0) + 1, "applied in order"
         peer.applied.extend(enumerate(entries, first))
         if peer.machine is not None:
             for answer in peer.machine.apply(first, entries):
                 if self.on_answer is not None:
-                    self.on_answer(peer, answer)
+                    self.on_answer(peer, answer, apply.durability)
+            if self.on_applied is not None:
+                self.on_applied(peer, apply)
         core = peer.core
         if self.auto_snapshot and core is not None and not peer.snapshot_due and not peer.broken:
             taken = core.node.snapshot.index if core.node.snapshot is not None else 0
