@@ -6,6 +6,7 @@ from random import Random
 
 from tanist.election.core import Core
 from tanist.election.entries import Entry, Kind
+from tanist.election.events import Event
 from tanist.election.fallbacks import Fallback, FallbackList
 from tanist.election.history import History, Term
 from tanist.election.log import roster_entry_body
@@ -25,11 +26,18 @@ class Alone:
     """One core, fed by hand; its disk takes everything at once unless told otherwise."""
 
     def __init__(
-        self, safety: Safety, *, number: int = 2, voted_for: str = "", entries: int = 3, ranked: tuple[str, ...] = ()
+        self,
+        safety: Safety,
+        *,
+        number: int = 2,
+        voted_for: str = "",
+        entries: int = 3,
+        ranked: tuple[str, ...] = (),
+        counts: bool = False,
     ) -> None:
         disk = Disk(number=number, voted_for=voted_for)
         if ranked:
-            places = tuple(Fallback(i, i, f"{i}:1", True, 0, False, "") for i in ranked)
+            places = tuple(Fallback(i, i, f"{i}:1", True, 0, counts, "") for i in ranked)
             disk.fallbacks = FallbackList(Term(2, "id-x"), 1, places)
             disk.last_server, disk.last_address = "id-x", "id-x:1"
         roster = Entry(1, "id-a", Kind.ROSTER, 0, 0, roster_entry_body(MEMBERS))
@@ -37,6 +45,7 @@ class Alone:
         self.core = Core(Self("id-a", "a", "id-a:1"), ElectionSettings(safety=safety), disk, Random(1))
         self.now = 0
         self.sent: list[tuple[str, Message]] = []
+        self.told: list[Event] = []
         self.disk_hangs = False
         self.take(self.core.start(0, 0))
         for peer in IDS[1:]:
@@ -45,6 +54,7 @@ class Alone:
     def take(self, ready: Ready) -> None:
         while True:
             self.sent.extend(ready.send)
+            self.told.extend(ready.events)
             if not ready.persist or self.disk_hangs:
                 return
             ready = self.core.step(self.now, Persisted(ready.persist_id))

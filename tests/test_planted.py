@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 from planted.bug import Bug, DoesNotApply, bug, mutated
-from planted.catalogue import BUGS
+from planted.canary import CANARY, SEEDS
+from planted.catalogue import BUGS, CONTROL, GROUPS, by_name
+from planted.hunting import HuntFailed, hunt, kill_all
+from planted.measuring import measured
 from planted.probes import probe, seeded
 from planted.sentences import SENTENCES
+from planted.table import PAGE, page
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,3 +45,58 @@ def test_a_bug_has_killers_that_exist_or_is_argued(planted: Bug) -> None:
         probe(name)
         if not seeded(name):
             assert (ROOT / name.partition("::")[0]).is_file()
+
+
+# Hunting them
+
+QUICK = (
+    "vote-not-durable",
+    "votes-for-less-fresh",
+    "ack-before-disk",
+    "restart-resumes-serving",
+    "commit-set-not-awaited",
+    "persisted-before-sync",
+)
+"""Killed by the first seed or so: enough to see in every run that bugs are planted, and seen."""
+HUNT_SEEDS = range(300)
+PROCESSES = 2
+
+
+def test_quick_bugs_die() -> None:
+    survived = [p.name for p, found in kill_all([by_name(n) for n in QUICK], range(30), PROCESSES) if not found.killed]
+    assert not survived
+
+
+@pytest.mark.parametrize("name", ["life/quorum", "life/survivor", "deaths", "tests/test_ballots.py"])
+def test_without_a_bug_nothing_dies(name: str) -> None:
+    assert not hunt(CONTROL, name, range(4)).killed
+
+
+def test_a_probe_that_does_not_run_is_no_kill() -> None:
+    with pytest.raises(HuntFailed, match="did not run"):
+        hunt(CONTROL, "tests/test_ballots.py::no_such_test", range(1))
+
+
+def test_the_page_is_of_these_bugs() -> None:
+    """Written anew by `python -m planted table`."""
+    assert PAGE.read_text("utf-8") == page()
+    assert measured().keys() == {planted.name for planted in BUGS if not planted.argued}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_bug_dies(group: str) -> None:
+    bugs = [planted for planted in GROUPS[group] if not planted.argued]
+    survived = [planted.name for planted, found in kill_all(bugs, HUNT_SEEDS, PROCESSES) if not found.killed]
+    assert not survived
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_canary_dies_and_not_at_once() -> None:
+    """A big run sees a bug of one seed in a hundred; one that were seen at every seed would prove nothing."""
+    (killer,) = CANARY.killers
+    found = hunt(CANARY.name, killer, SEEDS)
+    assert found.killed
+    assert not hunt(CANARY.name, killer, range(found.seed)).killed

@@ -7,26 +7,32 @@ from alone import Alone
 
 from tanist.election import ballots
 from tanist.election.candidacy import Candidacy
-from tanist.election.entries import Entry, Kind
+from tanist.election.entries import Entry, Kind, Proposal
+from tanist.election.events import ClaimLapsed
+from tanist.election.fallbacks import Fallback, FallbackList
 from tanist.election.history import EMPTY, History, Term
 from tanist.election.history import Reign as Reigned
 from tanist.election.messages import (
     Append,
     Canvass,
+    Claim,
     Confirm,
     Conflict,
     Fetch,
+    Heartbeat,
     Lend,
+    NotYet,
     Oppose,
     RequestVote,
+    Serving,
     Stored,
     Support,
     Vote,
 )
-from tanist.election.ready import Tick
+from tanist.election.ready import Received, Submit, Tick
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
-from tanist.election.settings import PACES, Safety
+from tanist.election.settings import MS, PACES, Safety
 
 BOTH = pytest.mark.parametrize("safety", list(Safety), ids=str)
 RANKED = ("id-a", "id-b", "id-c")
@@ -164,6 +170,26 @@ def test_entries_that_do_not_follow_are_not_taken(safety: Safety) -> None:
     assert one.core.node.log.last == 3
 
 
+@BOTH
+def test_a_vote_is_remembered_over_a_restart(safety: Safety) -> None:
+    one = Alone(safety, number=5, voted_for="id-c")
+    history = one.core.node.log.history()
+    one.hear("id-b", RequestVote(5, history, False))
+    assert [m.granted for m in one.of(Vote) if isinstance(m, Vote)] == [False]
+    one.hear("id-c", RequestVote(5, history, False))
+    assert [m.granted for m in one.of(Vote) if isinstance(m, Vote)] == [True]
+
+
+def test_seekers_that_meet_keep_the_newer_list() -> None:
+    one = Alone(Safety.SURVIVOR, ranked=("id-b", "id-a"))
+    newer = FallbackList(Term(2, "id-x"), 2, (Fallback("id-a", "id-a", "id-a:1", True, 0, False, ""),))
+    one.hear("id-b", NotYet(0, one.core.node.log.history(), newer, False))
+    assert one.core.node.fallbacks == newer
+    older = FallbackList(Term(1, "id-y"), 9, ())
+    one.hear("id-c", NotYet(0, one.core.node.log.history(), older, False))
+    assert one.core.node.fallbacks == newer
+
+
 # Following
 
 
@@ -210,6 +236,36 @@ def test_a_message_of_another_term_of_the_same_server_is_not_taken(safety: Safet
     assert not one.of(Stored)
 
 
+def counting(term: Term, version: int = 1) -> FallbackList:
+    """A list that says: acknowledgements wait for the disk of id-a."""
+    return FallbackList(term, version, (Fallback("id-a", "id-a", "id-a:1", True, 0, True, ""),))
+
+
+def test_a_member_counts_from_when_it_sent_what_is_repeated_back_and_no_longer() -> None:
+    one = Alone(Safety.SURVIVOR, ranked=("id-a",))
+    term, sync_ms = Term(5, "id-b"), PACES["classic"].sync_timeout_ms
+    one.follow(term)
+    one.hear("id-b", Append(term, 3, Term(2, "id-b"), (), 0, "alone", 1))
+    one.hear("id-b", Heartbeat(term, 1, 0, counting(term), 0, 1, 3))
+    (confirm,) = one.of(Confirm)
+    assert isinstance(confirm, Confirm)
+    sent = one.now
+    assert not one.core.behaviour.counts_now(), "nothing of its was repeated back yet"  # type: ignore[attr-defined]
+    for round_ in range(2, 2 + int(sync_ms // 1000)):
+        one.feed(Received("id-b", Heartbeat(term, round_, 0, counting(term), confirm.sequence, 1, 3)), 1000)
+        assert one.core.behaviour.counts_now() is (one.now < sent + sync_ms * MS)  # type: ignore[attr-defined]
+    assert one.now >= sent + sync_ms * MS
+
+
+def test_a_mark_from_disk_counts_for_nothing() -> None:
+    one = Alone(Safety.SURVIVOR)
+    one.core.node.fallbacks = counting(Term(2, "id-b"))
+    assert not one.core.counts_now()
+    again = Alone(Safety.SURVIVOR, ranked=("id-a",), counts=True)
+    assert again.core.node.fallbacks.counts("id-a")
+    assert not again.core.counts_now()
+
+
 # Serving
 
 
@@ -238,6 +294,76 @@ def test_a_conflict_lowers_what_is_sent_next_and_one_of_another_term_nothing(saf
     assert progress.next == 3, "below what did not fit, or the two send each other the same for ever"
     one.hear("id-b", Conflict(term, 2, EMPTY))
     assert (progress.match, progress.next) == (0, 1)
+
+
+def test_log_time_never_goes_back() -> None:
+    one = Alone(Safety.QUORUM)
+    one.win()
+    log = one.core.node.log
+    for wall_ns in (5_000_000, 3_000_000, 4_000_000):
+        ready = one.core.step(one.now, Submit((Proposal(Kind.COMMAND, b"x"),)), wall_ns)
+        one.take(ready)
+    assert [e.time_ns for e in log.between(log.last - 2, log.last)] == [5_000_000] * 3
+
+
+# Healing
+
+
+def met(one: Alone) -> Claim:
+    """Another server is met: the claim that it is told."""
+    history = one.core.node.log.history()
+    one.hear("id-b", Serving(Term(one.core.node.number, "id-b"), history, 1))
+    (claim,) = one.of(Claim)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def test_a_claim_lapses_and_then_binds_nobody() -> None:
+    one = Alone(Safety.SURVIVOR)
+    term = one.win()
+    mine = met(one)
+    assert reign(one).claims.open
+    for _ in range(int(PACES["classic"].heal_timeout_ms / 200) + 1):
+        one.feed(Tick(), 200)
+    lapsed = [event for event in one.told if isinstance(event, ClaimLapsed)]
+    assert lapsed
+    history = longer(one, Term(9, "id-b"), 3)
+    one.hear("id-b", Claim("theirs", mine.claim, Term(9, "id-b"), history, 3))
+    assert one.core.role is Role.SERVER, "an answer to what lapsed decides nothing"
+    assert one.core.term == term
+
+
+def test_nothing_is_taken_or_acknowledged_while_a_claim_is_open() -> None:
+    one = Alone(Safety.SURVIVOR)
+    term = one.win()
+    one.welcome("id-c", one.core.node.log.history_at(3))
+    met(one)
+    before = one.core.node.commit, one.core.node.log.last
+    one.hear("id-c", Stored(term, one.core.node.log.last))
+    one.feed(Submit((Proposal(Kind.COMMAND, b"x"),)))
+    one.feed(Tick(), 500)
+    assert (one.core.node.commit, one.core.node.log.last) == before
+
+
+def test_a_claim_speaks_of_what_is_on_disk() -> None:
+    one = Alone(Safety.SURVIVOR)
+    one.win()
+    one.disk_hangs = True
+    one.feed(Submit((Proposal(Kind.COMMAND, b"x"),)))
+    one.hear("id-b", Serving(Term(one.core.node.number, "id-b"), one.core.node.log.history_at(3), 1))
+    assert not one.of(Claim)
+    one.persisted()
+    assert one.of(Claim)
+
+
+def test_one_heal_at_a_time_and_the_lower_pair_of_ids_goes_first() -> None:
+    one = Alone(Safety.SURVIVOR)
+    one.win()
+    met(one)
+    history = one.core.node.log.history()
+    one.hear("id-c", Claim("theirs", "", Term(9, "id-c"), history, 1))
+    assert not one.of(Claim)
+    assert reign(one).claims.peer == "id-b"
 
 
 @BOTH

@@ -58,6 +58,7 @@ def hunt(bug: str, probe: str, seeds: range) -> Hunt:
 
 def kill(planted: Bug, seeds: range) -> Hunt:
     """Try the bug's killers in order until one kills it; the last hunt if none does."""
+    assert planted.killers, f"{planted.name} has no killers"
     for probe in planted.killers:
         found = hunt(planted.name, probe, seeds)
         if found.killed:
