@@ -75,6 +75,7 @@ from tanist.election.settings import (
     plausible,
 )
 from tanist.election.stalling import disk_deadline, watch_disk
+from tanist.election.window import WINDOW_BYTES_MIN
 
 
 class LocalMisuse(RuntimeError):
@@ -466,7 +467,7 @@ class Core:
 
     def read_snapshot(self, peer: str, index: int, digest: str, offset: int) -> None:
         """A peer wants bytes of a snapshot."""
-        self.node.out.snapshot_read.append(SnapshotRead(peer, index, digest, offset))
+        self.node.out.snapshot_read.append(SnapshotRead(peer, index, digest, offset, WINDOW_BYTES_MIN))
 
     def _compact(self, index: int, record: SnapshotRecord) -> None:
         node = self.node

@@ -66,12 +66,14 @@ class Meeting:
     def _welcome(self, peer: str, message: Follow) -> None:
         node, reign = self.node, self.reign
         remote = node.links.get(peer)
-        reign.replication.welcome(message.member, message.history, remote.priority if remote else 0)
+        client = reign.replication.welcome(message.member, message.history, remote.priority if remote else 0)
         reign.commit_set.heard(peer, node.now)
-        reign.joining.ask(message.member)
         # The list is as old as the last round: who fell silent since must not be named.
         reign.publish()
+        # First of all: behind entries it might come too late over a slow link.
         node.send(peer, reign.heartbeat(0, node.reach, len(node.log.roster.members)))
+        reign.replication.push(peer, client, always=True)
+        reign.joining.ask(message.member)
 
     def server(self, peer: str, term: Term) -> None:
         """Another server: one of the two gives way."""

@@ -219,12 +219,13 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRead:
-    """A peer wants bytes of a snapshot this peer has: read and send it `SnapshotChunk`s."""
+    """A peer wants bytes of a snapshot this peer has: read at most `bytes_max` and send them as a `SnapshotChunk`."""
 
     peer: str
     index: int
     digest: str
     offset: int
+    bytes_max: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -296,7 +296,8 @@ class Reign(Behaviour):
             case ReadIndex(request, prove):
                 self.read_asked(peer, request, prove)
             case SnapshotFetch(index, digest, offset):
-                self.node.out.snapshot_read.append(SnapshotRead(peer, index, digest, offset))
+                size = self.replication.chunk_bytes(peer)
+                self.node.out.snapshot_read.append(SnapshotRead(peer, index, digest, offset, size))
             case Leave(member):
                 self.joining.leave(member)
             case Goodbye(reason):
@@ -318,14 +319,14 @@ class Reign(Behaviour):
             if before < self.opens_at <= match_ and client.round:
                 self._caught_up()
             self.advance()
-        self.replication.push(peer, client)
+        self.replication.arrived(peer)
 
     def _copied(self, peer: str, index: int) -> None:
         """A client has so much beside its own log: it counts for nothing, and more may go to it."""
         client = self.replication.clients.get(peer)
         if client is not None and index <= self.node.log.last:
             client.copied_to(index)
-            self.replication.push(peer, client)
+            self.replication.arrived(peer)
 
     def _caught_up(self) -> None:
         """A client that is in no list yet has confirmed, or holds the reign's begin: it may rank, and count."""

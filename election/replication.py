@@ -1,12 +1,15 @@
 """Replication to one client each: what it holds for certain, what is on its way, and what goes next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tanist.election.entries import Entry
 from tanist.election.history import History, fork
 from tanist.election.messages import Append, Conflict, SnapshotOffer
 from tanist.election.node import Node
 from tanist.election.roster import Member
 from tanist.election.settings import APPEND_BYTES_MAX, APPEND_ENTRIES_MAX, IN_FLIGHT_ENTRIES_MAX
+from tanist.election.window import ENTRY_OVERHEAD_BYTES, WINDOW_BYTES_MIN, Window
 
 
 @dataclass(slots=True)
@@ -14,6 +17,7 @@ class Progress:
     """One client, as its server sees it. Times are those of the core's `now`."""
 
     member: Member
+    window: Window
     match: int = 0
     """The highest index it is known to hold on disk."""
     copied: int = 0
@@ -79,13 +83,12 @@ class Replication:
         """How far those that are gone had said in this reign that they hold the log on disk."""
 
     def welcome(self, member: Member, history: History, priority: int) -> Progress:
-        """A client follows: begin where its log and mine part."""
+        """A client follows: begin where its log and mine part, with the next `push`."""
         node = self.node
         at = fork(node.log.history(), history).at
-        progress = Progress(member, next=at + 1, heard_at=node.now, priority=priority)
+        progress = Progress(member, Window(node.times.timeout), next=at + 1, heard_at=node.now, priority=priority)
         progress.was_at = at
         self.clients[member.id] = progress
-        self.push(member.id, progress, always=True)
         return progress
 
     def forget(self, peer: str) -> Progress | None:
@@ -130,17 +133,46 @@ class Replication:
         while True:
             room = IN_FLIGHT_ENTRIES_MAX - (progress.next - 1 - progress.reached)
             previous = progress.next - 1
-            entries = log.batch(progress.next, min(APPEND_ENTRIES_MAX, room), APPEND_BYTES_MAX) if room > 0 else []
+            entries = self._batch(progress, room) if room > 0 else []
             if not entries and not always and progress.commit_sent >= node.commit:
                 return
             self._append(peer, progress, previous, tuple(entries))
             always = False
+            if entries:
+                size = sum(len(e.body) + ENTRY_OVERHEAD_BYTES for e in entries)
+                progress.window.sent(previous + len(entries), size, node.now)
             if progress.probing:
                 progress.waiting = True
                 return
             progress.next += len(entries)
             if not entries:
                 return
+
+    def _batch(self, progress: Progress, room: int) -> Sequence[Entry]:
+        """The next entries for a client, as many as may go now."""
+        window = progress.window
+        if window.in_flight and window.room() <= 0:
+            window.limited = progress.next <= self.node.log.last
+            return ()
+        bytes_max = min(APPEND_BYTES_MAX, window.room())
+        return self.node.log.batch(progress.next, min(APPEND_ENTRIES_MAX, room), bytes_max)
+
+    def arrived(self, peer: str) -> None:
+        """A client has said how far it has come: more may go to it."""
+        progress = self.clients.get(peer)
+        if progress is None:
+            # What it has was the last that its leaving waited for.
+            return
+        progress.window.arrived(progress.reached, self.node.now)
+        if progress.next == progress.reached + 1:
+            # Whatever was sent beyond went lost with another link.
+            progress.window.reset()
+        self.push(peer, progress)
+
+    def chunk_bytes(self, peer: str) -> int:
+        """How large a chunk of a snapshot may be, for whoever asks for the next one."""
+        progress = self.clients.get(peer)
+        return WINDOW_BYTES_MIN if progress is None else progress.window.chunk(self.node.now)
 
     def _append(self, peer: str, progress: Progress, previous: int, entries: tuple[object, ...]) -> None:
         node = self.node
@@ -164,9 +196,6 @@ class Replication:
         """
         if progress.snapshot:
             self._offer_snapshot(peer, progress)
-        elif progress.probing:
-            progress.waiting = False
-            self.push(peer, progress, always=True)
         else:
             self._append(peer, progress, progress.next - 1, ())
 
@@ -182,6 +211,7 @@ class Replication:
         progress.match, progress.copied = min(progress.match, at), min(progress.copied, at)
         self._acknowledged.pop(peer, None)
         progress.probing, progress.waiting, progress.snapshot = True, False, 0
+        progress.window.reset()
         self.push(peer, progress)
 
     def matches(self) -> dict[str, int]:

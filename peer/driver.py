@@ -35,8 +35,6 @@ from tanist.peer.storage.snapshots import SnapshotStore
 from tanist.transport.codec import encode_message
 from tanist.transport.link import Transport
 
-SNAPSHOT_CHUNK_BYTES = 256 * 1024
-"""Bytes of a snapshot in one message: heartbeats wait behind at most one of them."""
 STALL_TOLD_NS = 250_000_000
 """A turn of the loop that comes so late is told: the next election may have its cause there."""
 INPUTS_A_TURN_MAX = 2_000
@@ -234,7 +232,7 @@ class Driver:
         self._after_turn()
 
     async def _read_snapshot(self, read: SnapshotRead) -> None:
-        data = await self._store.read(read.index, read.digest, read.offset, SNAPSHOT_CHUNK_BYTES)
+        data = await self._store.read(read.index, read.digest, read.offset, read.bytes_max)
         self._send(read.peer, SnapshotChunk(read.index, read.digest, read.offset, data))
 
     async def _write_snapshot(self, write: SnapshotWrite) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tanist.election.commit import Durability
 from tanist.election.condition import Load, Power
+from tanist.election.preempting import DOUBLINGS_MAX
 from tanist.election.ready import ConditionRead
 from tanist.election.roles import Role
 from tanist.election.settings import PACES, Safety, Serve
@@ -16,6 +17,8 @@ from tanist.election.simulation.world import World
 
 SETTLE_LIMIT_MS = {"classic": 90_000, "lan": 40_000, "fast": 30_000}
 """How long peace may take until all follow one server: the longest waits of a pace, a few times over."""
+PREEMPT_AFTER_TIMEOUTS = (1, 2, 5)
+"""How many heartbeat time-outs a better one waits, in lives with ranks."""
 
 
 class Life:
@@ -193,11 +196,7 @@ class Life:
             if int(body) > self.commands - len(self.names):
                 assert body in world.peers[name].commands(), f"{body!r} of {name} was never applied"
         serving = [p.id for p in world.running() if p.role is Role.SERVER]
-        assert serving == [server] or self._may_follow(server, serving), "the server changed in peace"
-
-    def _may_follow(self, before: str, now: list[str]) -> bool:
-        """Whether a server may be followed by another without a fault."""
-        return False
+        assert serving == [server], "the server changed in peace"
 
 
 class RankedLife(Life):
@@ -211,7 +210,7 @@ class RankedLife(Life):
         pace = PACES[self.pace]
         return {
             "preempt": "idle",
-            "preempt_after_ms": self.ranks.choice([1, 2, 5]) * pace.heartbeat_timeout_ms,
+            "preempt_after_ms": self.ranks.choice(PREEMPT_AFTER_TIMEOUTS) * pace.heartbeat_timeout_ms,
             "forget_after_ms": self.ranks.choice([0, 3, 10]) * pace.sync_timeout_ms,
         }
 
@@ -223,15 +222,10 @@ class RankedLife(Life):
         else:
             super()._something()
 
-    def _may_follow(self, before: str, now: list[str]) -> bool:
-        """One that is better by priority or power takes over in peace too."""
-
-        def rank(peer: str) -> tuple[int, int]:
-            core = self.world.by_id[peer].core
-            assert core is not None
-            return core.node.settings.priority, core.node.power
-
-        return len(now) == 1 and rank(now[0]) > rank(before)
+    def _still_serves(self) -> None:
+        # Whoever is better takes over in peace too: in the end nobody is.
+        self.world.run(max(PREEMPT_AFTER_TIMEOUTS) * PACES[self.pace].heartbeat_timeout_ms * 2**DOUBLINGS_MAX)
+        super()._still_serves()
 
 
 def deaths(seed: int) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from tanist.election.commitset import DRIFT_MARGIN, CommitSet
 from tanist.election.replication import Progress
 from tanist.election.roster import Member
+from tanist.election.window import Window
 
 SYNC_NS = 1000
 
 
 def progress(version: int) -> Progress:
-    return Progress(Member("x", "x", "x:1"), version=version)
+    return Progress(Member("x", "x", "x:1"), Window(1), version=version)
 
 
 def ready(peers: str, heard_at: int) -> dict[str, int]:
