@@ -28,7 +28,7 @@ from tanist.election.simulation import bounds, swarm
 from tanist.election.simulation.broken import Broken
 from tanist.election.simulation.drawing import Drawer
 from tanist.election.simulation.invariants import Invariants
-from tanist.election.simulation.machine import Codec, Machine
+from tanist.election.simulation.machine import Codec, Guest
 from tanist.election.simulation.outcome import Failure, Options, Outcome, Setup, replay_line
 from tanist.election.simulation.peers import Port, VirtualPeer
 from tanist.election.simulation.performing import CannotPerform, perform
@@ -55,10 +55,11 @@ class Life:
         setup: Setup,
         steps: Sequence[Step] | None = None,
         *,
-        machine: Callable[[str], Machine] | None = None,
+        guest: Guest | None = None,
         codec: Codec | None = None,
     ) -> None:
         self.setup = setup
+        self.guest = guest
         self.recorded = steps
         self.steps: list[Step] = []
         self.faults: Counter[str] = Counter()
@@ -69,7 +70,7 @@ class Life:
             latency_ms=setup.latency_ms,
             disk_ms=setup.disk_ms,
             jitter=setup.jitter,
-            machine=machine or (lambda name: Registers()),
+            machine=guest.machine if guest is not None else lambda name: Registers(),
             codec=codec if setup.codec else None,
         )
         world.lag = int(setup.lag_ms * MS)
@@ -89,6 +90,7 @@ class Life:
             patience_ms,
             gives_up_ms=patience_ms * 20,
             reads=setup.safety is Safety.QUORUM,
+            guest=guest,
             on_acknowledged=self._acknowledged,
             on_read=self.invariants.will_read,
         )
@@ -338,14 +340,14 @@ class Life:
 
     def _look_back(self) -> None:
         """The history of what clients saw, in quorum mode: is it linearizable?"""
-        if self.setup.safety is not Safety.QUORUM or not isinstance(self._any_machine(), Registers):
+        if self.guest is not None:
+            self.guest.look_back(self.workload.history, self.setup.safety)
+            return
+        if self.setup.safety is not Safety.QUORUM:
             return
         report = check(Register(), seen_by_clients(self.workload.history), steps_max=LINEARIZE_STEPS_MAX)
         if report.verdict is Verdict.VIOLATION:
             raise Broken("linearizable", "\n".join(lines(report)))
-
-    def _any_machine(self) -> Machine | None:
-        return next((p.machine for p in self.world.peers.values() if p.machine is not None), None)
 
     # Time
 
@@ -395,24 +397,24 @@ def run(
     seed: int,
     options: Options | None = None,
     *,
-    machine: Callable[[str], Machine] | None = None,
+    guest: Guest | None = None,
     codec: Codec | None = None,
 ) -> Outcome:
-    """Run the life of one seed. `machine` makes a peer's state machine, `codec` is used in part of the lives."""
+    """Run the life of one seed. `guest` brings applications, made anew for each life; `codec` serves part of them."""
     options = options or Options()
     setup = swarm.draw(seed, options, codec=codec is not None)
-    return _lived(Life(setup, machine=machine, codec=codec), replay_line(seed, options))
+    return _lived(Life(setup, guest=guest, codec=codec), replay_line(seed, options))
 
 
 def run_again(
     setup: Setup,
     steps: Sequence[Step],
     *,
-    machine: Callable[[str], Machine] | None = None,
+    guest: Guest | None = None,
     codec: Codec | None = None,
 ) -> Outcome:
     """Repeat a life from its setup and its recorded steps, or from a part of them."""
-    return _lived(Life(setup, steps, machine=machine, codec=codec), f"seed={setup.seed}")
+    return _lived(Life(setup, steps, guest=guest, codec=codec), f"seed={setup.seed}")
 
 
 def _lived(life: Life, replay: str) -> Outcome:

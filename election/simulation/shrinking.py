@@ -17,7 +17,7 @@ import msgspec
 from tanist.election.settings import PACES
 from tanist.election.simulation import swarm
 from tanist.election.simulation.life import run_again
-from tanist.election.simulation.machine import Codec, Machine
+from tanist.election.simulation.machine import Codec, Guest
 from tanist.election.simulation.outcome import Failure, Setup
 from tanist.election.simulation.scenario import Scenario
 from tanist.election.simulation.steps import Act, Add, Step, Submit, write_step
@@ -107,14 +107,17 @@ def _named(act: Act) -> set[str]:
 def shrink(
     failure: Failure,
     *,
-    machine: Callable[[str], Machine] | None = None,
+    guest: Callable[[], Guest] | None = None,
     codec: Codec | None = None,
     runs_max: int = RUNS_MAX,
 ) -> Failure:
-    """The smallest life that was found to break the same invariant; `failure` itself, if none is smaller."""
+    """The smallest life that was found to break the same invariant; `failure` itself, if none is smaller.
+
+    `guest` makes the applications anew for each life.
+    """
 
     def again(setup: Setup, steps: Sequence[Step]) -> Failure | None:
-        return run_again(setup, steps, machine=machine, codec=codec).failure
+        return run_again(setup, steps, guest=guest() if guest is not None else None, codec=codec).failure
 
     return Shrinker(failure, again, runs_max).run()
 

@@ -17,7 +17,7 @@ import msgspec
 from tanist.election.entries import Kind, Proposal, SessionOpened
 from tanist.election.ready import ReadAnswer
 from tanist.election.settings import MS
-from tanist.election.simulation.machine import Answer
+from tanist.election.simulation.machine import Answer, Guest
 from tanist.election.simulation.peers import VirtualPeer
 from tanist.election.simulation.registers import Registers, asked, result_of
 from tanist.election.simulation.world import World
@@ -26,6 +26,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 READ_LOOK_NS = MS
 """How often a read whose index is known looks whether its peer has applied that far."""
+READ_CHANCE = 0.25
+"""How often a client reads, where it may."""
+TIMERS_EVERY_NS = 100 * MS
+"""How often a server looks whether timers of its applications are due."""
 TRIES_BEFORE_MOVING = 3
 """How often a client asks the same peer before it goes to another."""
 
@@ -44,6 +48,7 @@ class Operation:
     returned_at: int = -1
     outcome: Literal["pending", "ok", "failed", "open"] = "pending"
     result: int = 0
+    reply: bytes = b""
     durability: str = ""
 
 
@@ -77,6 +82,8 @@ class Workload:
     patience_ms: float
     gives_up_ms: float
     reads: bool
+    guest: Guest | None = None
+    """The applications of this life; without, clients ask for registers."""
     on_acknowledged: Callable[[Operation], None] | None = None
     on_read: Callable[[str, int], None] | None = None
     """Called with a peer's name and a request's number before it is asked for a linearizable read."""
@@ -100,6 +107,19 @@ class Workload:
             self.clients.append(client)
             self._of_session[client.session] = client
             world.later(int(self._gap()), self._next, client)
+        if self.guest is not None:
+            world.later(TIMERS_EVERY_NS, self._timers, self.guest)
+
+    def _timers(self, guest: Guest) -> None:
+        """Servers propose what is due at their applications."""
+        if self.stopped:
+            return
+        for peer in self.world.servers():
+            if peer.machine is not None:
+                due = guest.due(peer.machine, peer.clock() + peer.wall_ahead)
+                if due:
+                    self.world.propose(peer.name, *due)
+        self.world.later(TIMERS_EVERY_NS, self._timers, guest)
 
     def stop(self) -> None:
         """No new operations; those under way are still waited for."""
@@ -114,6 +134,9 @@ class Workload:
 
     def _next(self, client: Client) -> None:
         if self.stopped:
+            return
+        if self.guest is not None:
+            self._next_of_guest(client, self.guest)
             return
         rng = self.rng
         drawn = rng.random()
@@ -132,6 +155,20 @@ class Workload:
         if name != "read":
             client.sequence += 1
             doing.body = asked(client.session, client.sequence, name, key, self.written, expected)
+        self._ask(client, doing)
+
+    def _next_of_guest(self, client: Client, guest: Guest) -> None:
+        rng = self.rng
+        query = guest.query(rng) if self.reads and rng.random() < READ_CHANCE else b""
+        self.written += 1
+        doing = Operation(client.session, "read" if query else "command", "", self.written, 0, self.world.now)
+        client.doing, client.tries = doing, 0
+        self.history.append(doing)
+        if query:
+            doing.body = query
+        else:
+            client.sequence += 1
+            doing.body = guest.command(rng, client.session, client.sequence)
         self._ask(client, doing)
 
     def _seen(self, home: str, key: str) -> int:
@@ -185,20 +222,25 @@ class Workload:
 
     # Answers
 
-    def _answered(self, peer: VirtualPeer, answer: Answer, durability: str) -> None:
+    def _answered(self, peer: VirtualPeer, answer: Answer) -> None:
         client = self._of_session.get(answer.session)
         if client is None or client.doing is None or client.home != peer.name:
             return
         doing = client.doing
         if doing.name == "read" or answer.sequence != client.sequence:
             return
-        result = result_of(answer.reply)
-        if result is None:
+        if self.guest is not None:
+            done, result = self.guest.was_done(answer.reply), 0
+        else:
+            value = result_of(answer.reply)
+            done, result = value is not None, value or 0
+        if not done:
             # Its session is not open here: what it asked for may have been done in a history that is gone.
             self._give_up(client, doing)
             return
         client.opened = True
-        self._return(client, doing, result, durability)
+        doing.reply = answer.reply
+        self._return(client, doing, result, str(peer.core.node.durability) if peer.core is not None else "")
 
     def _read_at(self, peer: VirtualPeer, answer: ReadAnswer) -> None:
         client = self._of_read.pop(answer.request, None)
@@ -213,13 +255,15 @@ class Workload:
             return
         if peer.frozen or peer.core.node.applied < index:
             self.world.later(READ_LOOK_NS, self._read_when_applied, client, doing, peer, incarnation, index)
-        else:
-            self._return(client, doing, self._seen(peer.name, doing.key), "")
+            return
+        if self.guest is not None and peer.machine is not None:
+            doing.reply = self.guest.look(peer.machine, doing.body)
+        self._return(client, doing, self._seen(peer.name, doing.key), "")
 
     def _return(self, client: Client, doing: Operation, result: int, durability: str) -> None:
         doing.outcome, doing.result, doing.durability = "ok", result, durability
         doing.returned_at = self.world.now
-        if doing.body and self.on_acknowledged is not None:
+        if doing.name != "read" and self.on_acknowledged is not None:
             self.on_acknowledged(doing)
         self._done(client)
 

@@ -82,7 +82,7 @@ class World:
         self.network = Network(self, self.streams.network)
         self.disks = Disks(self, self.streams.disk)
         self.watchers: list[Watcher] = []
-        self.on_answer: Callable[[VirtualPeer, Answer, str], None] | None = None
+        self.on_answer: Callable[[VirtualPeer, Answer], None] | None = None
         self.on_applied: Callable[[VirtualPeer, Apply], None] | None = None
         self.on_read: Callable[[VirtualPeer, ReadAnswer], None] | None = None
         self.processes = 0
@@ -486,7 +486,7 @@ class World:
         if peer.machine is not None:
             for answer in peer.machine.apply(first, entries):
                 if self.on_answer is not None:
-                    self.on_answer(peer, answer, apply.durability)
+                    self.on_answer(peer, answer)
             if self.on_applied is not None:
                 self.on_applied(peer, apply)
         core = peer.core
