@@ -85,8 +85,7 @@ def test_heartbeats_flow_between_the_chunks_of_a_snapshot_and_the_next_is_sent_o
     safety: Safety,
 ) -> None:
     world = cluster("a b c", safety, snapshot_keep=0)
-    only, away = server(world), clients(world)[1]
-    world.kill(away.name)
+    only = server(world)
     for i in range(50):
         world.submit(only.name, b"%d" % i)
     world.run(1000)
@@ -102,10 +101,10 @@ def test_heartbeats_flow_between_the_chunks_of_a_snapshot_and_the_next_is_sent_o
 
     world.watchers.append(watch)
     # Slow enough that the next chunk would wait behind the one before, were it sent without being asked for.
-    throttle(world, away.name, 4000)
-    world.start(away.name)
-    world.run_until(lambda: bool(away.names_of(events.SnapshotInstalled)), SETTLE_MS)
+    throttle(world, "z", 4000)
+    late = world.add("z", peers=only.name, safety=safety)
+    world.run_until(lambda: bool(late.names_of(events.SnapshotInstalled)), SETTLE_MS)
     assert fetched[0] >= 3
     assert on_their_way == [1] * len(on_their_way)
     assert len(on_their_way) <= fetched[0]
-    assert not away.names_of(events.ServerLost)
+    assert not late.names_of(events.ServerLost)
