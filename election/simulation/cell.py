@@ -77,6 +77,8 @@ class Cell:
         self.starts: dict[str, int] = dict.fromkeys(self.names, 0)
         self.queues: dict[tuple[str, str], tuple[Message | None, ...]] = {}
         """Per direction of a connection that stands: what is on its way; None is the connection's end."""
+        self.cuts: frozenset[frozenset[str]] = frozenset()
+        """Pairs that do not reach each other."""
         self.submitted: dict[bytes, str] = {}
         self.spent: dict[str, int] = {"crash": 0, "loss": 0}
         self.facts = Facts(quorum=settings.safety is Safety.QUORUM)
@@ -89,9 +91,9 @@ class Cell:
 
     def usual(self) -> Event | None:
         """What happens if nothing goes wrong: messages first, then disks, then time."""
-        for (a, b), queue in self.queues.items():
-            if queue:
-                return Event("deliver", b, a)
+        way = min((way for way, queue in self.queues.items() if queue), default=None)
+        if way is not None:
+            return Event("deliver", way[1], way[0])
         for name in self.names:
             if self.writes[name]:
                 return Event("persist", name)
@@ -104,7 +106,7 @@ class Cell:
     def departures(self, crashes: int, losses: int, commands: int) -> list[Event]:
         """Everything that can happen here, as far as so many faults allow."""
         found: list[Event] = []
-        on_the_way = [way for way, queue in self.queues.items() if queue]
+        on_the_way = sorted(way for way, queue in self.queues.items() if queue)
         found.extend(Event("deliver", b, a) for a, b in on_the_way)
         found.extend(Event("persist", name) for name in self.names if self.writes[name])
         passes = self._time_passes()
@@ -164,8 +166,15 @@ class Cell:
                 self._keys[name] = fingerprint(
                     (picture(self.cores[name]), stored, self.writes[name], self.starts[name])
                 )
-        queues = [[way, [[type(m).__name__, m] for m in queue]] for way, queue in self.queues.items()]
-        ran = [list(self._keys.values()), queues, self.now, self.spent, len(self.submitted), self.facts.told()]
+        queues = [[way, [[type(m).__name__, m] for m in queue]] for way, queue in sorted(self.queues.items())]
+        ran = [
+            [self._keys[name] for name in self.names],
+            queues,
+            self.now,
+            self.spent,
+            len(self.submitted),
+            self.facts.told(),
+        ]
         return fingerprint(ran)
 
     def describe(self) -> str:
@@ -181,6 +190,26 @@ class Cell:
         return f"{who}\n{len(events)} events: {', '.join(reversed(events))}"
 
     # Going on
+
+    def begun(self) -> Cell:
+        """This state as the first of a search: nothing of the past is told or counted."""
+        made = self._fork()
+        made.trail, made.spent = (), dict.fromkeys(self.spent, 0)
+        return made
+
+    def mended(self) -> Cell:
+        """This state, with a whole network again."""
+        made = self._fork()
+        made.cuts = frozenset()
+        return made
+
+    def apart(self, a: str, b: str) -> Cell:
+        """The state after the network between two peers is gone, for good."""
+        made = self._fork()
+        made.cuts |= {frozenset((a, b))}
+        for end, far in ((a, b), (b, a)):
+            made._end_link(end, far)
+        return made
 
     def after(self, event: Event, *, kept: bool = False) -> Cell:
         """The state after an event. Raises Broken. `kept`: this state is needed no more, and may be changed."""
@@ -258,9 +287,9 @@ class Cell:
         self._keys.pop(name, None)
         self.facts.crashed(f"id-{name}", self.disks[name])
         for other in self.names:
+            self.queues.pop((other, name), None)
             if (name, other) in self.queues:
                 self.queues[name, other] += (None,)
-                self.queues.pop((other, name), None)
 
     def _on_disk(self, name: str, records: tuple[Record, ...]) -> None:
         disk = self.disks[name] = copy_disk(self.disks[name])
@@ -285,6 +314,9 @@ class Cell:
 
     def _dial(self, name: str, address: str) -> None:
         other = address.partition(":")[0]
+        if frozenset((name, other)) in self.cuts:
+            self._feed(name, DialFailed(address, Evidence.UNREACHABLE, ""))
+            return
         if self.cores.get(other) is None or other == name:
             self._feed(name, DialFailed(address, Evidence.REFUSED, ""))
             return
@@ -315,7 +347,7 @@ class Cell:
     def _carry_out(self, name: str, core: Core, ready: Ready) -> None:
         self._keys.pop(name, None)
         self.deadlines[name] = ready.deadline
-        self.facts.step(core, ready, self.disks[name], self.submitted)
+        self.facts.step(core, ready, {f"id-{n}": disk for n, disk in self.disks.items()}, self.submitted)
         if ready.persist:
             self.writes[name] += ((tuple(ready.persist), ready.persist_id),)
         for to, message in ready.send:

@@ -7,9 +7,9 @@ path with at most `departures` of them (and at most `events` events since the la
 with every placing of a few faults (delay-bounded scheduling, Emmi et al. 2011), and with many departures and few events
 all interleavings. States are known again by a fingerprint of all cores, disks, messages and facts.
 
-All invariants of `facts` hold at every event. Wherever a path ends, all that is dead starts again, and within a bounded
-number of usual events one server must be followed by all, with nothing lost that was acknowledged; with `mourning`, the
-same once for each peer that never comes back, if the promises cover its death.
+All invariants of `facts` hold at every event. Wherever a path ends, what is cut is mended, all that is dead starts
+again, and within a bounded number of usual events one server must be followed by all, with nothing lost that was
+acknowledged; with `mourning`, the same once for each peer that never comes back, if the promises cover its death.
 """
 
 from __future__ import annotations
@@ -109,6 +109,7 @@ class Search:
     def _settle(self, cell: Cell, buried: frozenset[str]) -> None:
         """Start all but the buried, and let the usual happen until they agree."""
         self.endings += 1
+        cell = cell.mended()
         for name in sorted(buried):
             if cell.cores[name] is not None:
                 cell = cell.after(Event("crash", name))

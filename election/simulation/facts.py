@@ -60,14 +60,16 @@ class Facts:
         self.commits.pop(peer, None)
         self.ballots[peer] = disk.number, disk.voted_for
 
-    def step(self, core: Core, ready: Ready, disk: Disk, submitter: dict[bytes, str]) -> None:
-        """Hold one step of one peer against all before. `disk` is what it has on disk before this step's records."""
+    def step(self, core: Core, ready: Ready, disks: dict[str, Disk], submitter: dict[bytes, str]) -> None:
+        """Hold one step of one peer against all before. `disks`, by id, are those before this step's records."""
         me = core.node.me.id
+        disk = disks[me]
         self._records(core, ready, me)
         for to, message in ready.send:
             self._spoken(core, me, to, message, disk)
         if core.role is Role.SERVER:
             self._serves(core, me)
+            self._counts(core, me, disks)
         self._commits(core, ready, me, submitter)
         for archive in ready.archive:
             self.archived |= {entry.body for entry in archive.entries}
@@ -138,6 +140,20 @@ class Facts:
                         "leader-completeness", f"server {term} lacks the committed entry {index} of {entry.term}"
                     )
 
+    def _counts(self, core: Core, me: str, disks: dict[str, Disk]) -> None:
+        """What a server commits is its own term's (Raft 5.4.2), and on the disks that were counted."""
+        commit, term = core.node.commit, core.node.log.term_at(core.node.commit)
+        if commit <= self.commits.get(me, 0) or term is None:
+            return
+        if term != core.term:
+            raise Broken("own-term-commit", f"{me} serves in {core.term} and committed {commit} of {term}")
+        holders = {peer for peer, disk in disks.items() if _holds(disk, commit, term)}
+        if not self.quorum and me not in holders:
+            raise Broken("commit-durable", f"{me} committed {commit}, which is not on its disk")
+        voters = core.node.log.voters
+        if self.quorum and 2 * len(voters & holders) <= len(voters):
+            raise Broken("commit-durable", f"{me} committed {commit}, which is on the disks of {sorted(holders)}")
+
     def _commits(self, core: Core, ready: Ready, me: str, submitter: dict[bytes, str]) -> None:
         commit = core.node.commit
         if commit < self.commits.get(me, 0) and (self.quorum or not (ready.archive or ready.rebuild)):
@@ -172,6 +188,11 @@ class Facts:
         lost = {body: durability for body, durability in self.acknowledged.items() if body not in kept}
         if lost:
             raise Broken("acknowledged-gone", f"acknowledged and gone: {lost}")
+
+
+def _holds(disk: Disk, index: int, term: Term) -> bool:
+    at = index - disk.first
+    return 0 <= at < len(disk.entries) and disk.entries[at].term == term
 
 
 _decoder = msgspec.msgpack.Decoder(ArchivedEntry)
