@@ -72,6 +72,7 @@ class FollowingServer(Behaviour):
         """While the newest list is on its way to the disk: under which id."""
         self.known_commit = 0
         """How far the server said that its log is committed."""
+        self.probe_at = core.node.now + core.node.times.timeout
         self.round = 0
         self.sequence = 0
         self.sent_at: OrderedDict[int, int] = OrderedDict()
@@ -294,6 +295,7 @@ class FollowingServer(Behaviour):
             while self.sent_at and next(iter(self.sent_at)) < message.echo:
                 self.sent_at.popitem(last=False)
         node.reach, node.confirmed = message.reach, message.confirmed
+        self._probe()
         if message.commit > node.commit and self.holds_to > node.commit:
             # The message that said how safely went lost with another link: promise no more than is certain.
             node.commit_to(min(message.commit, self.holds_to), Durability.ALONE, message.reach)
@@ -307,6 +309,17 @@ class FollowingServer(Behaviour):
             node.fallbacks = message.fallbacks
         if self.version_due is None or node.unfit:
             self._confirm()
+
+    def _probe(self) -> None:
+        """Addresses this peer was given, and that never led to anybody: another piece of the cluster may be there."""
+        node = self.node
+        if node.now < self.probe_at:
+            return
+        self.probe_at = node.now + node.times.timeout
+        known = {node.me.address, *self.core.reached, *node.linked_addresses().values()}
+        for address in node.me.given:
+            if address not in known:
+                node.dial(address, node.times.retry)
 
     def _confirm(self) -> None:
         node = self.node

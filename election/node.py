@@ -366,8 +366,7 @@ class Node:
         It parts from the log after `fork` and has the first `base` of its entries; 0 when it begins after `snapshot`,
         or with nothing.
         """
-        if fork < self.log.first - 1 or self.log.keys_after(fork):
-            self._archive(fork + 1, "archived in the log that goes on")
+        self._archive(fork + 1, "archived in the log that goes on")
         self.log, self.snapshot = log, snapshot
         self.persist(SwitchRecord())
         self._not_durable_after(base)
@@ -387,7 +386,7 @@ class Node:
     def _archive(self, first: int, reason: str) -> None:
         """Survivor mode: keep what leaves the log from index `first` on; what is compacted, in its snapshot."""
         log, snapshot = self.log, self.snapshot
-        if self.quorum or first > log.last:
+        if self.quorum or (first >= log.first and not log.keys_after(first - 1)):
             return
         entries = tuple(log.between(max(first, log.first), log.last))
         kept = snapshot if snapshot is not None and first < log.first else None

@@ -8,12 +8,10 @@ from scenario import SETTLE_MS, cluster, heir, server
 
 from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded, archived_entry, heal_begun, heal_ended
 from tanist.election.entries import Entry, Kind
-from tanist.election.ready import Ready
-from tanist.election.records import SwitchRecord
 from tanist.election.roles import Role
 from tanist.election.settings import PACES, Safety
 from tanist.election.simulation.archive_checks import archived_commands
-from tanist.election.simulation.invariants import Broken, Invariants
+from tanist.election.simulation.invariants import Invariants
 from tanist.election.simulation.world import VirtualPeer, World
 
 
@@ -30,7 +28,6 @@ class Split:
     def __init__(self, names: str = "a b c", pace: str = "lan", side: int = 0, **settings: Any) -> None:
         self.world = world = cluster(names, Safety.SURVIVOR, pace, **settings)
         self.watch = Invariants(world, Safety.SURVIVOR)
-        world.watchers.append(self._change)
         self.old, self.new = server(world), heir(world)
         others = [n for n in world.peers if n not in (self.old.name, self.new.name)]
         self.side = "".join([self.old.name, *others[:side]])
@@ -54,19 +51,6 @@ class Split:
         """At rest, with every invariant of a heal."""
         self.world.run_until(self.world.settled, SETTLE_MS)
         self.watch.final()
-
-    @staticmethod
-    def _change(peer: VirtualPeer, ready: Ready) -> None:
-        """Whoever changes over to a copy loses nothing by it, at that very moment."""
-        if not any(isinstance(record, SwitchRecord) for record in ready.persist):
-            return
-        assert peer.core is not None
-        log = peer.core.node.log
-        kept = {e.body for e in log.entries} | {k.entry.body for k in archives_in(log.entries)}
-        for archive in ready.archive:
-            for entry in archive.entries:
-                if entry.kind == Kind.COMMAND and entry.body not in kept:
-                    raise Broken(f"{peer.name} let go of {entry.body!r}, which is nowhere in its new log")
 
 
 def archives_in(entries: list[Entry]) -> list[ArchivedEntry]:

@@ -87,6 +87,25 @@ def test_clusters_born_apart_fork_at_nothing() -> None:
         assert sorted([*peer.commands(), *archived_commands(peer.applied)]) == [b"1", b"2", b"3"]
 
 
+def test_a_client_goes_on_looking_for_the_piece_that_it_was_told_of_and_never_reached() -> None:
+    world = World(3)
+    watch = Invariants(world, Safety.SURVIVOR)
+    for name in "ab":
+        world.add(name, pace=PACES["lan"])
+    world.run(100)
+    watch.submit("a", b"1")
+    watch.submit("b", b"2")
+    world.run(100)
+    world.add("c", peers="a b", pace=PACES["lan"], start=False)
+    world.cut("a", "c")
+    world.start("c")
+    world.run(10_000)
+    assert len(world.servers()) == 2
+    world.mend()
+    world.run_until(world.settled, SETTLE_MS)
+    watch.final()
+
+
 @pytest.mark.parametrize("serve", list(Serve), ids=str)
 def test_a_restarted_peer_brings_what_only_it_has(serve: Serve) -> None:
     world = cluster("a b c", Safety.SURVIVOR, "lan")

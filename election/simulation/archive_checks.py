@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from tanist.election.archived import archived_entry, heal_begun, heal_ended
+from tanist.election.archived import archived_entry, heal_begun, heal_ended, key_of
 from tanist.election.entries import Entry, Kind
 from tanist.election.history import Term
+from tanist.election.log import Log
+from tanist.election.ready import Archive
 
 Applied = Sequence[tuple[int, Entry]]
 
@@ -20,6 +22,16 @@ def archived_commands(applied: Applied) -> list[bytes]:
 def missing(applied: Applied) -> int:
     """How many commands were reported as held by a snapshot only."""
     return sum(heal_ended(entry).missing for _, entry in applied if entry.kind == Kind.HEALED)
+
+
+def let_go_problem(archives: Iterable[Archive], log: Log) -> str:
+    """What a peer lets go of by changing over to a copy, its log now, that is nowhere in it; or ""."""
+    for archive in archives:
+        for index, entry in enumerate(archive.entries, archive.first):
+            key = key_of(index, entry)
+            if key is not None and not log.holds(key):
+                return f"lets go of {key}, which its new log has neither live nor archived"
+    return ""
 
 
 def archive_problem(applied: Applied, written: Mapping[tuple[int, int, str], tuple[Entry, Term]]) -> str:

@@ -19,7 +19,7 @@ from tanist.election.records import BallotRecord, EntriesRecord, SwitchRecord
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
-from tanist.election.simulation.archive_checks import archive_problem, archived_commands, missing
+from tanist.election.simulation.archive_checks import archive_problem, archived_commands, let_go_problem, missing
 from tanist.election.simulation.broken import Broken
 from tanist.election.simulation.conduct import Conduct
 from tanist.election.simulation.inside import Inside, holds
@@ -147,6 +147,9 @@ class Invariants:
         assert core is not None
         process = peer.id, peer.incarnation
         number, voted = self.ballots.get(process) or (peer.stored.number, peer.stored.voted_for)
+        problem = let_go_problem(ready.archive, core.node.log)
+        if problem:
+            raise Broken("let-go", f"{peer.name} {problem}")
         for record in ready.persist:
             if isinstance(record, EntriesRecord):
                 self._log(peer, record.first, record.entries)
