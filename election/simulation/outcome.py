@@ -105,6 +105,9 @@ class Outcome:
     liveness: list[tuple[str, float, float]] = field(default_factory=list)
     """How long each phase needed to settle, and its bound: name, milliseconds, milliseconds."""
     history: list[Operation] = field(default_factory=list)
+    checked: int = 0
+    """Operations of the history that were held against a model."""
+    safety: Safety = Safety.SURVIVOR
     failure: Failure | None = None
 
 

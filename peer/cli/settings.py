@@ -9,13 +9,20 @@ from tanist.peer.cli.exits import Exit, VerbError
 
 VERB_VARIABLES = frozenset(
     {
+        "TANIST_ALL_MARKS",
+        "TANIST_BEYOND",
         "TANIST_EVENT",
         "TANIST_KEY",
         "TANIST_KEYED",
         "TANIST_MODEL",
         "TANIST_ONCE",
+        "TANIST_OUTPUT",
         "TANIST_PEERS",
+        "TANIST_PROCESSES",
         "TANIST_READ",
+        "TANIST_REPLAY",
+        "TANIST_SEEDS",
+        "TANIST_SHRINK",
         "TANIST_SINCE",
         "TANIST_STEPS",
         "TANIST_TERM",

@@ -369,6 +369,109 @@ def check_history(
 
 
 @app.command(group=READING)
+def simulate(
+    *,
+    seeds: Annotated[
+        str,
+        Parameter(
+            "--seeds",
+            env_var="TANIST_SEEDS",
+            metavar="FROM:TO",
+            help="Which lives, each drawn from its seed; TO is not one of them.",
+        ),
+    ] = "0:1000",
+    app: Annotated[
+        list[str] | None,
+        Parameter(
+            "--app",
+            negative="",
+            show_default=False,
+            metavar="APP",
+            help="An application to be run in them: kv, or notes.py:Notes. Repeatable.",
+        ),
+    ] = None,
+    safety: Annotated[
+        str | None, Parameter(["--safety"], help="survivor or quorum; else each seed draws its own.")
+    ] = None,
+    beyond: Annotated[
+        bool,
+        Parameter(
+            "--beyond",
+            env_var="TANIST_BEYOND",
+            negative="",
+            show_default=False,
+            help="Faults beyond what can be survived too: then all must halt safely.",
+        ),
+    ] = False,
+    replay: Annotated[
+        str | None,
+        Parameter("--replay", env_var="TANIST_REPLAY", metavar="LINE", help="Repeat the life that a failure named."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        Parameter(
+            ["--output", "-o"],
+            env_var="TANIST_OUTPUT",
+            metavar="DIR",
+            help="Where to write the scenario of a failure, and its timeline.",
+        ),
+    ] = None,
+    processes: Annotated[
+        int,
+        Parameter(
+            "--processes",
+            env_var="TANIST_PROCESSES",
+            show_default=False,
+            help="How many processes; else one for each core.",
+        ),
+    ] = 0,
+    shrink: Annotated[
+        int,
+        Parameter(
+            "--shrink",
+            env_var="TANIST_SHRINK",
+            metavar="LIVES",
+            help="How many lives to make a failure small; 0 leaves it as it is.",
+        ),
+    ] = 200,
+    all_marks: Annotated[
+        bool,
+        Parameter(
+            "--all-marks",
+            env_var="TANIST_ALL_MARKS",
+            negative="",
+            show_default=False,
+            help="Fail also if a rare branch was never taken: for runs of 10,000 lives and more.",
+        ),
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Thousands of lives of clusters in virtual time, under faults, with every promise checked.
+
+    With --app your application lives them: peers must agree on its state after every command,
+    also those that restarted or began with a snapshot. A failure is shown with the line that
+    repeats it, made small, and with what the peers said. Ends 0, or 1 if anything failed.
+    """
+    from tanist.peer.cli.simulate import Asked
+    from tanist.peer.cli.simulate import simulate as run_lives
+
+    return run_lives(
+        Asked(
+            seeds=seeds,
+            apps=tuple(app or ()),
+            safety=safety or "",
+            replay=replay or "",
+            beyond=beyond,
+            processes=processes,
+            output=output,
+            shrink=shrink,
+            all_marks=all_marks,
+            json=json,
+        )
+    )
+
+
+@app.command(group=READING)
 def version() -> int:
     """The version of tanist, and of Python."""
     from importlib.metadata import version
