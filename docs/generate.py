@@ -5,7 +5,7 @@ Each part stands between `<!-- generated: NAME -->` and `<!-- end -->`; tests/te
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
@@ -20,9 +20,16 @@ from tanist.election.messages import MESSAGES, SnapshotMeta
 from tanist.election.records import RECORDS
 from tanist.election.roles import TRANSITIONS, Role
 from tanist.election.roster import Member, Roster
+from tanist.election.simulation.conditions import CONDITIONS
+from tanist.election.simulation.forms import Line
+from tanist.election.simulation.scenario import read_scenario
+from tanist.election.simulation.steps import ACTS
 from tanist.transport.hello import Code, Hello, Refusal
 
 DOCS = Path(__file__).parent
+SCENARIOS = DOCS.parent / "tests" / "scenarios"
+_FIELD = re.compile(r"\{(\w+):\w+\}")
+"""A field in the form of a line."""
 PARTS = (
     Term,
     Reign,
@@ -86,6 +93,45 @@ def kinds() -> str:
     return ", ".join(f"{kind.value} {kind.name.lower()}" for kind in Kind)
 
 
+def steps() -> str:
+    """What a scenario can do."""
+    return _lines(ACTS)
+
+
+def conditions() -> str:
+    """What a scenario can expect."""
+    return _lines(CONDITIONS)
+
+
+def scenarios() -> str:
+    """Every scenario file: where it comes from, and what must hold."""
+    rows = []
+    for path in sorted(SCENARIOS.glob("*.scenario")):
+        scenario = read_scenario(path.read_text(encoding="utf-8"))
+        rows.append(f"| `{path.stem}` | {', '.join(scenario.sources)} | {scenario.about} | {scenario.holds} |")
+    return "\n".join(["| scenario | from | what happens | what must hold |", "| --- | --- | --- | --- |", *rows])
+
+
+def elsewhere() -> str:
+    """Rows that no scenario has, and where they are looked at."""
+    rows = []
+    for line in (SCENARIOS / "elsewhere.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            row, _, where = line.partition(": ")
+            rows.append(f"| {row} | {where if where.startswith('not yet') else f'`{where}`'} |")
+    return "\n".join(["| row | looked at by |", "| --- | --- |", *rows])
+
+
+def _lines(classes: Sequence[type[Line]]) -> str:
+    rows = []
+    for cls in classes:
+        told = [_FIELD.sub(lambda found: found[1].upper(), form).replace("|", "/") for form in cls.forms]
+        forms = "<br>".join(f"`{form}`" for form in told)
+        virtual = "" if getattr(cls, "real", True) else " (virtual)"
+        rows.append(f"| {forms} | {_summary(cls)}{virtual} |")
+    return "\n".join(["| line | what it means |", "| --- | --- |", *rows])
+
+
 GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "explanation/failover.md": {"roles": roles},
     "reference/wire.md": {
@@ -96,6 +142,12 @@ GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "kinds": kinds,
     },
     "reference/journal.md": {"records": records},
+    "reference/scenarios.md": {
+        "steps": steps,
+        "conditions": conditions,
+        "scenarios": scenarios,
+        "elsewhere": elsewhere,
+    },
 }
 """Page, name of the part, and what makes it."""
 

@@ -33,3 +33,33 @@ def test_a_scenario_says_where_it_comes_from_and_can_fail(name: str) -> None:
     for safety in scenario.safety:
         judged = [s for s in scenario.steps if isinstance(s.act, Expect | Never) and s.only in ("", safety)]
         assert judged, f"in {safety} mode it expects nothing"
+
+
+# Which row of which list is where
+
+CATALOGUE = {"N": 16, "P": 14, "D": 13, "M": 7, "U": 3, "H": 8}
+ROWS = {
+    *(f"{letter}{i}" for letter, count in CATALOGUE.items() for i in range(1, count + 1)),
+    *(f"learned {i}" for i in range(1, 51)),
+    *(f"named {i}" for i in range(1, 54)),
+}
+ELSEWHERE = dict(
+    line.split(": ", 1)
+    for line in (HERE / "elsewhere.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+)
+
+
+def test_every_row_is_a_scenario_or_is_looked_at_elsewhere() -> None:
+    played = {source for scenario in SCENARIOS.values() for source in scenario.sources}
+    assert played - ROWS == set(), "no such row"
+    assert ROWS - played == ELSEWHERE.keys()
+
+
+@pytest.mark.parametrize(("row", "where"), ELSEWHERE.items())
+def test_where_else_a_row_is_looked_at_is_there(row: str, where: str) -> None:
+    if where.startswith("not yet: "):
+        return
+    file, _, name = where.partition("::")
+    source = (HERE.parent.parent / file).read_text(encoding="utf-8")
+    assert f"def {name}(" in source, f"{row}: {where} is not there"
