@@ -21,6 +21,9 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (("kill", "hunt bugs"), ("measure", "hunt them from several starts, and keep how long it took")):
         commands.add_parser(name, help=what).add_argument("names", nargs="*")
+    measuring = commands.choices["measure"]
+    measuring.add_argument("--starts", type=int, default=3, help="how many hunts the mean is of")
+    measuring.add_argument("--shrink", action="store_true", help="and make a failing life as small as possible")
     commands.add_parser("table", help="write docs/reference/planted-bugs.md")
     commands.add_parser("canary", help="see a bug that shows in one seed of a hundred")
     asked = parser.parse_args(arguments)
@@ -31,7 +34,7 @@ def main(arguments: list[str]) -> int:
         return canary()
     bugs = [by_name(name) for name in asked.names] or [planted for planted in BUGS if not planted.argued]
     if asked.command == "measure":
-        survived = measure_all(bugs, asked.processes)
+        survived = measure_all(bugs, asked.processes, asked.seeds, asked.starts, asked.shrink)
     else:
         survived = []
         for planted, found in kill_all(bugs, range(asked.seeds), asked.processes):

@@ -22,7 +22,10 @@ HUNT_LIMIT_S = 240
 
 
 class Hunt(msgspec.Struct, frozen=True):
-    """How a hunt ended: after how many seeds it was killed or given up, by what, and the seed that repeats it."""
+    """How a hunt ended: after how many seeds it was killed or given up, by what, and the seed that repeats it.
+
+    `steps` is how much was done to the cluster in the smallest life found that fails alike, 0 if none was looked for.
+    """
 
     killed: bool
     seeds: int
@@ -30,6 +33,7 @@ class Hunt(msgspec.Struct, frozen=True):
     text: str = ""
     seed: int = 0
     took_s: float = 0.0
+    steps: int = 0
     probe: str = ""
 
 
@@ -37,12 +41,14 @@ class HuntFailed(Exception):
     """The worker did not do its work: nothing can be said about the bug."""
 
 
-def hunt(bug: str, probe: str, seeds: range) -> Hunt:
-    """Run one probe over seeds, in a process of its own. Raises `HuntFailed`."""
+def hunt(bug: str, probe: str, seeds: range, *, shrink: bool = False) -> Hunt:
+    """Run one probe over seeds, in a process of its own; make a failing life smaller. Raises `HuntFailed`."""
     if not seeded(probe):
         seeds = seeds[:1]
     limit = SEED_LIMIT_S if seeded(probe) else HUNT_LIMIT_S
     command = [sys.executable, "-m", "planted.worker", bug, probe, str(seeds.start), str(len(seeds)), str(limit)]
+    if shrink:
+        command.append("shrink")
     environment = os.environ | {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
     try:
         run = subprocess.run(

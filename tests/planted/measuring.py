@@ -1,8 +1,8 @@
-"""Measure how soon each planted bug is killed, from several starts, and keep what was measured."""
+"""Measure how each planted bug is killed, and how soon in random lives, and keep what was measured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,33 +14,60 @@ from planted.hunting import Hunt, hunt
 from planted.probes import seeded
 
 MEASURED = Path(__file__).parent / "measured.json"
-STARTS = (0, 100_000, 200_000)
-"""First seeds of the hunts of one bug: their mean says what a run may expect."""
+START_GAP = 100_000
+"""How far apart the first seeds of two hunts of one bug are: their mean says what a run may expect."""
 SEEDS_MAX = 500
-"""A bug that needs more needs a directed test."""
+"""A bug that needs more lives needs a directed test."""
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """How one bug is killed: by which probe, by what in it, after how many seeds in the mean of the starts."""
+    """How one bug is killed.
 
-    probe: str
-    by: str
-    mean: float
-    starts: int
+    `test` is a directed test that does it, and `by` what in it; `lives` the kind of random lives, `invariant` what
+    those broke, `mean` after how many seeds in the mean of `starts`; `steps` what was done to the cluster in the first
+    of them when it was made as small as possible. "" and 0 for what does not kill it, or was not looked for; `searched`
+    are the seeds that were lived without a kill.
+    """
+
+    test: str = ""
+    by: str = ""
+    lives: str = ""
+    invariant: str = ""
+    mean: float = 0.0
+    starts: int = 0
+    searched: int = 0
+    steps: int = 0
+
+    @property
+    def killed(self) -> bool:
+        """Whether anything kills it."""
+        return bool(self.test or self.lives)
 
 
-def measure(planted: Bug) -> Measured | None:
-    """Hunt one bug with its best killer from every start; with the next one if that fails; None if all fail."""
+def measure(planted: Bug, seeds: int, starts: int, shrink: bool) -> Measured:
+    """Try a bug's killers: the first test that kills it, and the first kind of lives that does from every start."""
+    found = Measured()
     for probe in planted.killers:
-        found: list[Hunt] = []
-        for start in STARTS if seeded(probe) else STARTS[:1]:
-            found.append(hunt(planted.name, probe, range(start, start + SEEDS_MAX)))
-            if not found[-1].killed:
-                break
-        if found[-1].killed:
-            mean = sum(each.seeds for each in found) / len(found)
-            return Measured(probe, found[0].by, round(mean, 1), len(found))
-    return None
+        if not seeded(probe) and not found.test:
+            once = hunt(planted.name, probe, range(1))
+            if once.killed:
+                found = msgspec.structs.replace(found, test=probe, by=once.by)
+        elif seeded(probe) and not found.lives:
+            found = _lives(planted, probe, seeds, starts, shrink, found)
+    return found
+
+
+def _lives(planted: Bug, probe: str, seeds: int, starts: int, shrink: bool, found: Measured) -> Measured:
+    hunts: list[Hunt] = []
+    for number in range(starts):
+        first = number * START_GAP
+        hunts.append(hunt(planted.name, probe, range(first, first + seeds), shrink=shrink and not hunts))
+        if not hunts[-1].killed:
+            return msgspec.structs.replace(found, searched=found.searched + hunts[-1].seeds)
+    mean = round(sum(each.seeds for each in hunts) / len(hunts), 1)
+    return msgspec.structs.replace(
+        found, lives=probe, invariant=hunts[0].by, mean=mean, starts=starts, steps=hunts[0].steps
+    )
 
 
 def measured() -> dict[str, Measured]:
@@ -54,15 +81,14 @@ def remember(found: dict[str, Measured]) -> None:
     MEASURED.write_bytes(msgspec.json.format(msgspec.json.encode(known), indent=1) + b"\n")
 
 
-def measure_all(bugs: Iterable[Bug], processes: int) -> list[str]:
+def measure_all(bugs: Sequence[Bug], processes: int, seeds: int, starts: int, shrink: bool) -> list[str]:
     """Measure bugs and keep the results; the names of those that nothing killed."""
     survived = []
     with ThreadPoolExecutor(processes) as pool:
-        bugs = list(bugs)
-        for planted, result in zip(bugs, pool.map(measure, bugs), strict=True):
-            print(f"{planted.name:40} {result or 'SURVIVED'}", flush=True)
-            if result is None:
+        results = pool.map(lambda planted: measure(planted, seeds, starts, shrink), bugs)
+        for planted, result in zip(bugs, results, strict=True):
+            print(f"{planted.name:40} {result if result.killed else 'SURVIVED'}", flush=True)
+            remember(measured() | {planted.name: result})
+            if not result.killed:
                 survived.append(planted.name)
-            else:
-                remember(measured() | {planted.name: result})
     return survived

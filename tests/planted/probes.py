@@ -1,6 +1,7 @@
 """What may catch a bug: a probe takes a seed and raises when something is wrong.
 
-    life/quorum, life/survivor   a random life of a cluster, under faults and then in peace
+    swarm/quorum, swarm/survivor a life of the swarm: chaos, a healthy core, and peace
+    life/quorum, life/survivor   a plainer life, under faults and then in peace
     deaths                       one death after another; what was promised must survive each
     tests/test_x.py::test_y      a test of the suite (any seed runs the same)
 
@@ -17,6 +18,8 @@ from collections.abc import Callable
 from planted.bug import ROOT
 
 Probe = Callable[[int], None]
+SHRINKING_RUNS_MAX = 150
+"""Lives that may be lived to make one failure smaller: all bugs are measured in minutes, not in hours."""
 
 
 class Caught(AssertionError):
@@ -32,6 +35,8 @@ def probe(name: str) -> Probe:
     if name.startswith("tests/"):
         return lambda seed: _suite(name)
     match name:
+        case "swarm/quorum" | "swarm/survivor":
+            return lambda seed: _swarm(seed, name.removeprefix("swarm/"))
         case "life/quorum" | "life/survivor":
             return lambda seed: _life(seed, name.removeprefix("life/"))
         case "deaths":
@@ -42,6 +47,31 @@ def probe(name: str) -> Probe:
 def seeded(name: str) -> bool:
     """Whether another seed makes another run of this probe."""
     return not name.startswith("tests/")
+
+
+def _swarm(seed: int, safety: str) -> None:
+    from tanist.election.settings import Safety
+    from tanist.election.simulation.broken import Broken
+    from tanist.election.simulation.life import run
+    from tanist.election.simulation.outcome import Options
+
+    failure = run(seed, Options(safety=Safety(safety))).failure
+    if failure is not None:
+        raise Broken(failure.invariant, failure.detail)
+
+
+def shrunk_steps(seed: int, name: str) -> int:
+    """How many steps the smallest life has that fails as this seed's does; 0 for a probe that records none."""
+    if not name.startswith("swarm/"):
+        return 0
+    from tanist.election.settings import Safety
+    from tanist.election.simulation.life import run
+    from tanist.election.simulation.outcome import Options
+    from tanist.election.simulation.shrinking import shrink
+
+    failure = run(seed, Options(safety=Safety(name.removeprefix("swarm/")))).failure
+    assert failure is not None
+    return len(shrink(failure, runs_max=SHRINKING_RUNS_MAX).steps)
 
 
 def _life(seed: int, safety: str) -> None:

@@ -1,6 +1,6 @@
 """One process with one bug in it: run a probe over seeds until it fails. Prints one line of JSON.
 
-python -m planted.worker BUG PROBE FIRST COUNT SEED_LIMIT_S
+python -m planted.worker BUG PROBE FIRST COUNT SEED_LIMIT_S [shrink]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from planted.catalogue import CONTROL, by_name
 from planted.planting import plant
-from planted.probes import DidNotRun, probe
+from planted.probes import DidNotRun, probe, shrunk_steps
 
 MEMORY_BYTES_MAX = 4 << 30
 """A bug may make a peer send for ever: it shall fail, and not take the machine with it."""
@@ -30,7 +30,7 @@ class NeverEnds(AssertionError):
 
 def main(arguments: list[str]) -> None:
     """Hunt, and say how it went."""
-    name, probe_name, first, count, limit_s = arguments
+    name, probe_name, first, count, limit_s, *shrink = arguments
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     if name != CONTROL:
         plant(by_name(name))
@@ -50,6 +50,8 @@ def main(arguments: list[str]) -> None:
             break
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+    if shrink and told["killed"]:
+        told["steps"] = shrunk_steps(int(told["seed"]), probe_name)
     told["took_s"] = round(time.monotonic() - begun, 2)
     print(json.dumps(told))
 
