@@ -7,8 +7,10 @@ from alone import Alone
 
 from tanist.election import ballots
 from tanist.election.candidacy import Candidacy
+from tanist.election.contacts import Contacts
 from tanist.election.entries import Entry, Kind, Proposal
 from tanist.election.events import ClaimLapsed
+from tanist.election.evidence import Evidence
 from tanist.election.fallbacks import Fallback, FallbackList
 from tanist.election.history import EMPTY, History, Term
 from tanist.election.history import Reign as Reigned
@@ -20,6 +22,7 @@ from tanist.election.messages import (
     Conflict,
     Fetch,
     Heartbeat,
+    Leave,
     Lend,
     NotYet,
     Oppose,
@@ -29,7 +32,8 @@ from tanist.election.messages import (
     Support,
     Vote,
 )
-from tanist.election.ready import Received, Submit, Tick
+from tanist.election.order import waited_for
+from tanist.election.ready import LinkDown, LinkUp, Received, Remote, Submit, Tick
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.settings import MS, PACES, Safety
@@ -190,6 +194,16 @@ def test_seekers_that_meet_keep_the_newer_list() -> None:
     assert one.core.node.fallbacks == newer
 
 
+def test_only_who_refuses_throughout_a_whole_round_is_dead() -> None:
+    node, contacts = Alone(Safety.SURVIVOR).core.node, Contacts()
+    contacts.of("id-c").answered = True
+    for attempt in range(1, node.times.attempts + 1):
+        contacts.lost("id-b", "refused", True)
+        waits = attempt < node.times.attempts
+        assert waited_for(node, contacts, "closed") == (["id-b"] if waits else [])
+    assert waited_for(node, contacts, "start") == ["id-b"], "at a start it may only be late"
+
+
 # Following
 
 
@@ -266,7 +280,42 @@ def test_a_mark_from_disk_counts_for_nothing() -> None:
     assert not again.core.counts_now()
 
 
+def test_a_list_is_confirmed_from_the_disk_also_when_the_server_was_lost_meanwhile() -> None:
+    one = Alone(Safety.SURVIVOR)
+    term = Term(5, "id-b")
+    one.follow(term)
+    one.hear("id-b", Append(term, 3, Term(2, "id-b"), (), 0, "alone", 1))
+    one.disk_hangs = True
+    one.hear("id-b", Heartbeat(term, 1, 0, counting(term), 0, 1, 3))
+    one.feed(LinkDown("id-b", Evidence.CLOSED, ""))
+    one.feed(LinkUp(Remote("id-b", "id-b", "id-b:1", (1, 0), True, 0), None))
+    one.follow(term)
+    one.hear("id-b", Heartbeat(term, 2, 0, counting(term), 0, 1, 3))
+    assert [m.version for m in one.of(Confirm) if isinstance(m, Confirm)] == [0]
+    one.persisted()
+    one.hear("id-b", Heartbeat(term, 3, 0, counting(term), 0, 1, 3))
+    assert [m.version for m in one.of(Confirm) if isinstance(m, Confirm)] == [1]
+
+
 # Serving
+
+
+def test_what_is_sent_begins_where_the_logs_part() -> None:
+    one = Alone(Safety.QUORUM)
+    one.win()
+    one.welcome("id-b", longer(one, Term(2, "id-x"), 2))
+    assert [m.previous for m in one.of(Append) if isinstance(m, Append)] == [2]
+
+
+def test_the_roster_changes_only_after_an_entry_of_the_own_reign_is_committed() -> None:
+    one = Alone(Safety.QUORUM)
+    term = one.win()
+    one.hear("id-b", Leave("id-c"))
+    assert one.core.node.log.last == 4
+    one.welcome("id-b", one.core.node.log.history_at(3))
+    one.hear("id-b", Stored(term, 4))
+    assert one.core.node.commit == 4
+    assert one.core.node.log.roster_index == 5
 
 
 @BOTH

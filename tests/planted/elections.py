@@ -16,6 +16,7 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         'if request.number == node.number and node.voted_for not in ("", candidate):',
         "if False:",
+        "tests/test_ballots.py::test_one_vote_a_number_and_the_same_one_again",
         "life/quorum",
     ),
     bug(
@@ -24,6 +25,7 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         'node.voted_for not in ("", candidate):',
         'node.voted_for not in ("", candidate) and node.voted_for > candidate:',
+        "tests/test_ballots.py::test_one_vote_a_number_and_the_same_one_again",
         "life/quorum",
         mark="D1",
     ),
@@ -33,6 +35,7 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         "if request.number < node.number:",
         "if request.number < node.number and candidate < node.voted_for:",
+        "tests/test_ballots.py::test_a_number_not_above_mine_is_stale",
         "life/quorum",
         mark="D1",
     ),
@@ -42,6 +45,7 @@ VOTES: tuple[Bug, ...] = (
         "election/meeting.py",
         "if message.own_number > reign.term.number:",
         "if Term(message.own_number, peer) > reign.term:",
+        "tests/test_rules.py::test_a_late_acknowledgement_lowers_nothing_and_one_beyond_the_log_is_not_believed",
         "life/survivor",
         "life/quorum",
         mark="D1",
@@ -52,6 +56,7 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         "node.send_after_disk(candidate, Vote(",
         "node.send(candidate, Vote(",
+        "tests/test_ballots.py::test_one_vote_a_number_and_the_same_one_again",
         "life/quorum",
     ),
     bug(
@@ -60,6 +65,7 @@ VOTES: tuple[Bug, ...] = (
         _NODE,
         "self.voted_for = stored.voted_for",
         'self.voted_for = ""',
+        "tests/test_rules.py::test_a_vote_is_remembered_over_a_restart",
         "life/quorum",
     ),
     bug(
@@ -68,6 +74,7 @@ VOTES: tuple[Bug, ...] = (
         _NODE,
         "self.number = stored.number",
         "self.number = self.log.last_term.number",
+        "tests/test_ballots.py::test_a_number_not_above_mine_is_stale",
         "life/quorum",
     ),
     bug(
@@ -77,6 +84,7 @@ VOTES: tuple[Bug, ...] = (
         "        self.number, self.voted_for = number, voted_for\n"
         "        self.persist(BallotRecord(number, voted_for))",
         "        self.number, self.voted_for = number, voted_for",
+        "tests/test_ballots.py::test_a_vote_is_a_record_before_it_is_an_answer",
         "life/quorum",
     ),
     bug(
@@ -85,6 +93,7 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         "return order(node.log.history()) > order(theirs)",
         "return False",
+        "tests/test_ballots.py::test_a_less_fresh_history_gets_no_vote_and_is_shown_mine",
         "life/quorum",
         "life/survivor",
         mark="D8",
@@ -95,7 +104,7 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         "    if fresher:\n        return oppose(FRESHER",
         "    if False:\n        return oppose(FRESHER",
-        "tests/test_ballots.py",
+        "tests/test_ballots.py::test_a_less_fresh_history_gets_no_vote_and_is_shown_mine",
         mark="D8",
     ),
     bug(
@@ -104,6 +113,7 @@ VOTES: tuple[Bug, ...] = (
         "election/history.py",
         "return history.last_term.number, history.last\n",
         "return history.last, history.last_term.number\n",
+        "tests/test_reign.py::test_what_got_lost_with_one_of_two_links_is_sent_again",
         "life/quorum",
     ),
     bug(
@@ -112,8 +122,8 @@ VOTES: tuple[Bug, ...] = (
         "election/history.py",
         "return history.commands, history.last_term.number, history.last",
         "return history.last_term.number, history.last, history.commands",
+        "tests/test_history.py::test_freshness_in_survivor_mode_counts_commands_first",
         "life/survivor",
-        "tests/test_history.py",
         mark="D11",
     ),
     bug(
@@ -122,8 +132,8 @@ VOTES: tuple[Bug, ...] = (
         "election/history.py",
         "return history.commands, history.last_term.number, history.last",
         "return history.commands, 0, 0",
+        "tests/test_history.py::test_freshness_in_survivor_mode_counts_commands_first",
         "life/survivor",
-        "tests/test_history.py",
         mark="D11",
     ),
     bug(
@@ -132,6 +142,7 @@ VOTES: tuple[Bug, ...] = (
         "election/commit.py",
         "return voters // 2 + 1",
         "return max(1, (voters + 1) // 2)",
+        "tests/test_commit.py::test_more_than_half",
         "life/quorum",
     ),
     Bug(
@@ -145,7 +156,10 @@ VOTES: tuple[Bug, ...] = (
                 "return len(set(yes)) >= majority(len(voters))",
             ),
         ),
-        ("life/quorum",),
+        (
+            "tests/test_commit.py::test_who_is_no_voter_does_not_count",
+            "life/quorum",
+        ),
     ),
     bug(
         "candidate-votes-for-another",
@@ -153,6 +167,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "node.adopt_number(self.number, node.me.id)",
         "node.adopt_number(self.number)",
+        "tests/test_rules.py::test_a_candidate_has_voted_for_itself",
         "life/quorum",
     ),
     bug(
@@ -162,7 +177,6 @@ VOTES: tuple[Bug, ...] = (
         "        if self.step is Step.VOTING and not node.is_durable():\n",
         "        if False:\n",
         "life/quorum",
-        "life/survivor",
     ),
     bug(
         "stale-vote-counts",
@@ -170,6 +184,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "case Vote(number=number, granted=True) if number == self.number and self.step",
         "case Vote(number=number, granted=True) if self.step",
+        "tests/test_rules.py::test_a_vote_of_another_number_is_not_counted",
         "life/quorum",
     ),
     bug(
@@ -178,7 +193,7 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         "    return Support(canvass.number)",
         "    node.adopt_number(canvass.number)\n    return Support(canvass.number)",
-        "tests/test_ballots.py",
+        "tests/test_ballots.py::test_support",
     ),
     bug(
         "canvass-skipped",
@@ -186,6 +201,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "        else:\n            self._canvass()\n\n    def _electorate",
         "        else:\n            self._vote()\n\n    def _electorate",
+        "tests/test_rules.py::test_nobody_is_asked_for_a_vote_before_the_canvass_is_won",
         "life/quorum",
     ),
     bug(
@@ -194,7 +210,7 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         "if voter.alive is None or voter.alive[0] == candidate:",
         "if True:",
-        "tests/test_ballots.py",
+        "tests/test_ballots.py::test_a_live_server_is_vouched_for",
     ),
     bug(
         "vouches-against-the-heir",
@@ -202,8 +218,8 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         "return None if handed_over else voter.alive",
         "return voter.alive",
+        "tests/test_ballots.py::test_not_against_the_one_its_own_live_server_named",
         "life/quorum",
-        "tests/test_core_handover.py",
     ),
     bug(
         "rank-vetoes",
@@ -211,6 +227,7 @@ VOTES: tuple[Bug, ...] = (
         _BALLOTS,
         "if not canvass.again and voter.standing and ranks_before(node, candidate):",
         "if ranks_before(node, candidate):",
+        "tests/test_rules.py::test_only_a_heartbeat_sent_after_waking_proves_a_reign",
         "life/quorum",
         mark="D6",
     ),
@@ -220,7 +237,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "                self.again = True\n",
         "",
-        "tests/test_core_failover.py",
+        "tests/test_rules.py::test_rank_asks_for_patience_once",
         mark="D6",
     ),
     bug(
@@ -229,7 +246,7 @@ VOTES: tuple[Bug, ...] = (
         "election/safety.py",
         "    live_server_vetoes = False\n",
         "    live_server_vetoes = True\n",
-        "tests/test_core_quorum.py",
+        "tests/test_rules.py::test_in_quorum_mode_a_refusal_is_one_missing_vote",
         "life/quorum",
         mark="D7",
     ),
@@ -239,7 +256,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "if mine_first and fits and peer not in self.no_help:",
         "if mine_first and fits and peer not in self.no_help and not node.quorum:",
-        "tests/test_core_quorum.py",
+        "tests/test_rules.py::test_in_quorum_mode_the_first_of_the_list_takes_over_a_fresher_log",
         mark="D7",
     ),
     bug(
@@ -248,7 +265,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "fits = at.at >= kept and (node.quorum or not node.log.keys_after(at.at))",
         "fits = at.at >= kept and at.mine_after == 0",
-        "tests/test_core_quorum.py",
+        "tests/test_rules.py::test_in_quorum_mode_the_first_of_the_list_takes_over_a_fresher_log",
         mark="D7",
     ),
     bug(
@@ -257,6 +274,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "mine_first = ballots.ranks_before(node, peer) or not stands",
         "mine_first = ballots.ranks_before(node, peer) and stands",
+        "tests/test_rules.py::test_a_fresher_peer_that_cannot_stand_lends_whatever_its_rank",
         "life/survivor",
         mark="D9",
     ),
@@ -266,6 +284,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "        if node.is_durable():\n            self._canvass()\n\n    def persisted",
         "        self._canvass()\n\n    def persisted",
+        "tests/test_rules.py::test_what_was_lent_is_on_disk_before_anyone_is_asked_again",
         "life/survivor",
         mark="D9",
     ),
@@ -275,7 +294,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "mine_first = ballots.ranks_before(node, peer) or not stands",
         "mine_first = not stands",
-        "tests/test_core_failover.py",
+        "tests/test_rules.py::test_in_quorum_mode_the_first_of_the_list_takes_over_a_fresher_log",
         mark="D10",
     ),
     bug(
@@ -284,6 +303,7 @@ VOTES: tuple[Bug, ...] = (
         _CANDIDACY,
         "fits = message.previous == self.fetched_to and node.log.term_at(message.previous) == message.previous_term",
         "fits = True",
+        "tests/test_rules.py::test_entries_that_do_not_follow_are_not_taken",
         "life/quorum",
         "life/survivor",
     ),
@@ -296,6 +316,7 @@ SEARCHES: tuple[Bug, ...] = (
         _SEEKING,
         "        node.learn_list(message.fallbacks)\n",
         "",
+        "tests/test_rules.py::test_seekers_that_meet_keep_the_newer_list",
         "life/quorum",
         "life/survivor",
         mark="D3",
@@ -306,15 +327,17 @@ SEARCHES: tuple[Bug, ...] = (
         _NODE,
         "if fallbacks.age() <= self.fallbacks.age():",
         "if fallbacks.age() == self.fallbacks.age():",
+        "tests/test_rules.py::test_seekers_that_meet_keep_the_newer_list",
         "life/survivor",
         mark="D3",
     ),
     bug(
         "fresh-peer-stands",
         "a peer without history never stands against one with history",
-        "election/order.py",
-        "if theirs > mine or (theirs == mine and peer < node.me.id):",
-        "if peer < node.me.id:",
+        _SEEKING,
+        "        if self._met_history():\n",
+        "        if False:\n",
+        "tests/test_core_failover.py::test_a_peer_without_history_never_stands_against_one_that_has_some",
         "life/survivor",
         mark="D4",
     ),
@@ -324,7 +347,7 @@ SEARCHES: tuple[Bug, ...] = (
         _SEEKING,
         "        if node.quorum or self.core.counts_now() or node.log.last == 0:\n            return []",
         "        if True:\n            return []",
-        "deaths",
+        "tests/test_core_failover.py::test_one_that_does_not_count_waits_for_silent_members_before_it_serves",
         "life/survivor",
     ),
     bug(
@@ -333,8 +356,7 @@ SEARCHES: tuple[Bug, ...] = (
         "election/order.py",
         "dead = contact.refusals >= node.times.attempts and",
         "dead = contact.refusals >= 1 and",
-        "tests/test_core_failover.py",
-        "life/survivor",
+        "tests/test_rules.py::test_only_who_refuses_throughout_a_whole_round_is_dead",
     ),
     bug(
         "fallback-that-counts-is-struck",
@@ -342,7 +364,7 @@ SEARCHES: tuple[Bug, ...] = (
         _SEEKING,
         "if contact.answered and not contact.follows and contact.able:",
         "if contact.answered and not contact.follows and contact.able and contact.counting_until is None:",
-        "tests/test_core_failover.py",
+        "tests/test_core_early.py",
         "life/survivor",
     ),
     bug(
@@ -351,8 +373,8 @@ SEARCHES: tuple[Bug, ...] = (
         _SEEKING,
         '            self._strike(self.holding[0], "did not stand in time")',
         '            self._hold(self.holding[0], node.times.round, "again")',
+        "tests/test_core_early.py::test_a_heir_that_does_not_stand_is_struck_off_after_one_round",
         "life/quorum",
-        "life/survivor",
     ),
     bug(
         "restart-resumes-serving",
@@ -362,6 +384,7 @@ SEARCHES: tuple[Bug, ...] = (
         "        self.node.started = now\n"
         "        if self.node.last_server == self.node.me.id and self.node.log.last:\n"
         "            self.behaviour = Reign(self, frozenset())\n",
+        "tests/test_core_failover.py::test_a_server_that_starts_again_within_the_retries_never_continues_its_reign",
         "life/quorum",
     ),
     bug(
@@ -370,7 +393,7 @@ SEARCHES: tuple[Bug, ...] = (
         _SEEKING,
         '            self._retry_answered(Evidence.REJECTED, "it seeks a server itself")',
         "            pass",
-        "tests/test_core_failover.py",
+        "tests/test_core_failover.py::test_a_server_that_starts_again_within_the_retries_never_continues_its_reign",
     ),
     bug(
         "list-names-the-unconfirmed",
@@ -378,7 +401,7 @@ SEARCHES: tuple[Bug, ...] = (
         "election/publishing.py",
         "for p in reign.in_touch() if reign.replication.clients[p].round}",
         "for p in reign.replication.clients}",
-        "tests/test_core_failover.py",
+        "tests/test_core_ranking.py::test_every_heartbeat_names_only_peers_that_confirmed_one_in_time_and_never_the_server",
         "life/survivor",
     ),
 )
@@ -390,8 +413,8 @@ AWAY: tuple[Bug, ...] = (
         _CORE,
         "if self._asked is not None and now - self._asked > node.times.timeout // 2:",
         "if False:",
+        "tests/test_rules.py::test_only_a_heartbeat_sent_after_waking_proves_a_reign",
         "life/survivor",
-        "life/quorum",
         mark="D2",
     ),
     bug(
@@ -400,8 +423,8 @@ AWAY: tuple[Bug, ...] = (
         _CORE,
         "now - self._asked > node.times.timeout // 2:",
         "now - self._asked > node.times.timeout * 2:",
+        "tests/test_rules.py::test_only_a_heartbeat_sent_after_waking_proves_a_reign",
         "life/survivor",
-        "life/quorum",
         mark="D2",
     ),
     bug(
@@ -419,7 +442,7 @@ AWAY: tuple[Bug, ...] = (
         _REIGN,
         "        if self.proving is not None:\n            return None\n        return self.node.me.id,",
         "        return self.node.me.id,",
-        "tests/test_reign.py",
+        "tests/test_rules.py::test_only_a_heartbeat_sent_after_waking_proves_a_reign",
         "life/survivor",
         mark="D5",
     ),
@@ -437,8 +460,8 @@ AWAY: tuple[Bug, ...] = (
         "election/reads.py",
         "if not self.waiting or not reign.open or reign.proving is not None:",
         "if not self.waiting or not reign.open:",
+        "tests/test_core_reads.py::test_a_server_that_was_away_answers_no_read_before_it_proved_its_reign",
         "life/survivor",
-        "tests/test_core_reads.py",
     ),
     bug(
         "proved-by-an-old-round",
@@ -446,8 +469,8 @@ AWAY: tuple[Bug, ...] = (
         _REIGN,
         "Proving(node.now, self.round + 1, by)",
         "Proving(node.now, self.round, by)",
+        "tests/test_rules.py::test_only_a_heartbeat_sent_after_waking_proves_a_reign",
         "life/survivor",
-        "tests/test_reign.py",
     ),
     bug(
         "server-keeps-a-failed-disk",
@@ -455,8 +478,8 @@ AWAY: tuple[Bug, ...] = (
         _REIGN,
         "        self.core.step_down(Cause.DISK, 0)",
         "        pass",
+        "tests/test_core_failover.py::test_a_server_whose_disk_fails_gives_up_at_once_and_another_serves",
         "life/quorum",
-        "life/survivor",
     ),
     bug(
         "stands-with-a-failed-disk",
@@ -464,8 +487,9 @@ AWAY: tuple[Bug, ...] = (
         _NODE,
         "return self.may_serve and not self.unfit and votes",
         "return self.may_serve and votes",
+        "tests/test_core_damage.py",
+        "tests/test_core_disk.py",
         "life/quorum",
-        "life/survivor",
     ),
     bug(
         "no-check-quorum",
@@ -474,5 +498,6 @@ AWAY: tuple[Bug, ...] = (
         "if now >= self.majority_at + node.times.timeout:",
         "if False:",
         "tests/test_core_quorum.py",
+        "life/quorum",
     ),
 )

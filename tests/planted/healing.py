@@ -15,7 +15,7 @@ HEALING: tuple[Bug, ...] = (
         _CLAIMS,
         "        if self.open and self.node.now >= self.until:\n",
         "        if False:\n",
-        "tests/test_core_split.py",
+        "tests/test_rules.py::test_a_claim_lapses_and_then_binds_nobody",
         mark="D18",
     ),
     bug(
@@ -24,7 +24,7 @@ HEALING: tuple[Bug, ...] = (
         _CLAIMS,
         "if claim.answers == self._mine.claim:",
         "if claim.answers:",
-        "tests/test_core_split.py",
+        "tests/test_rules.py::test_a_claim_lapses_and_then_binds_nobody",
         mark="D18",
     ),
     bug(
@@ -33,7 +33,7 @@ HEALING: tuple[Bug, ...] = (
         "election/reign.py",
         "        if self.proving is not None or self.claims.open:\n            return\n        matches",
         "        if self.proving is not None:\n            return\n        matches",
-        "tests/test_core_split.py",
+        "tests/test_rules.py::test_nothing_is_taken_or_acknowledged_while_a_claim_is_open",
     ),
     bug(
         "claim-before-disk",
@@ -41,7 +41,7 @@ HEALING: tuple[Bug, ...] = (
         _CLAIMS,
         "self.node.send_after_disk(self.peer, Claim(",
         "self.node.send(self.peer, Claim(",
-        "tests/test_core_split.py",
+        "tests/test_rules.py::test_a_claim_speaks_of_what_is_on_disk",
     ),
     bug(
         "two-heals-at-a-time",
@@ -49,7 +49,7 @@ HEALING: tuple[Bug, ...] = (
         _CLAIMS,
         "            if _pair(node.me.id, peer) > _pair(node.me.id, self.peer):\n                return\n",
         "",
-        "tests/test_core_split.py",
+        "tests/test_rules.py::test_one_heal_at_a_time_and_the_lower_pair_of_ids_goes_first",
     ),
     bug(
         "heal-never-lapses",

@@ -15,6 +15,7 @@ REPLICATION: tuple[Bug, ...] = (
         _REIGN,
         "if index <= node.commit or index < self.opens_at:",
         "if index <= node.commit:",
+        "tests/test_reign.py::test_entries_of_older_terms_commit_only_with_one_of_the_own",
         "life/quorum",
     ),
     bug(
@@ -31,8 +32,8 @@ REPLICATION: tuple[Bug, ...] = (
         _REPLICATION,
         "self.match = max(self.match, index)",
         "self.match = index",
+        "tests/test_rules.py::test_a_late_acknowledgement_lowers_nothing_and_one_beyond_the_log_is_not_believed",
         "life/quorum",
-        "tests/test_reign.py",
     ),
     bug(
         "match-beyond-the-log",
@@ -40,7 +41,7 @@ REPLICATION: tuple[Bug, ...] = (
         _REIGN,
         "if client is None or match_ > self.node.log.last:",
         "if client is None:",
-        "tests/test_reign.py",
+        "tests/test_rules.py::test_a_late_acknowledgement_lowers_nothing_and_one_beyond_the_log_is_not_believed",
     ),
     bug(
         "commit-regress",
@@ -57,6 +58,7 @@ REPLICATION: tuple[Bug, ...] = (
         "            if parting is not None and not self._take(*parting):",
         '            if parting is None:\n                node.cut(end, "shorter")\n'
         "            if parting is not None and not self._take(*parting):",
+        "tests/test_rules.py::test_a_late_shorter_message_cuts_nothing",
         "life/quorum",
     ),
     bug(
@@ -65,6 +67,7 @@ REPLICATION: tuple[Bug, ...] = (
         _FOLLOWING,
         "        if end > self.verified:\n",
         '        if end < node.log.last:\n            node.cut(end, "late")\n        if end > self.verified:\n',
+        "tests/test_rules.py::test_a_late_shorter_message_cuts_nothing",
         "life/quorum",
     ),
     bug(
@@ -73,6 +76,7 @@ REPLICATION: tuple[Bug, ...] = (
         _FOLLOWING,
         "match_ = min(node.durable, self.holds_to)",
         "match_ = node.durable",
+        "tests/test_rules.py::test_an_acknowledgement_and_a_commit_go_no_further_than_what_was_proved",
         "life/quorum",
     ),
     bug(
@@ -89,6 +93,7 @@ REPLICATION: tuple[Bug, ...] = (
         _FOLLOWING,
         "node.commit_to(min(message.commit, self.holds_to), durability, message.reach)",
         "node.commit_to(min(message.commit, node.log.last), durability, message.reach)",
+        "tests/test_rules.py::test_an_acknowledgement_and_a_commit_go_no_further_than_what_was_proved",
         "life/quorum",
     ),
     bug(
@@ -97,6 +102,7 @@ REPLICATION: tuple[Bug, ...] = (
         _FOLLOWING,
         "if message.previous > self.verified and log.term_at(message.previous) != message.previous_term:",
         "if message.previous > log.last:",
+        "tests/test_rules.py::test_entries_are_taken_only_where_the_logs_meet",
         "life/quorum",
     ),
     bug(
@@ -105,8 +111,8 @@ REPLICATION: tuple[Bug, ...] = (
         _FOLLOWING,
         "case Append() if message.term == self.term:",
         "case Append():",
+        "tests/test_rules.py::test_a_message_of_another_term_of_the_same_server_is_not_taken",
         "life/quorum",
-        "life/survivor",
     ),
     bug(
         "acknowledges-below-its-number",
@@ -114,6 +120,7 @@ REPLICATION: tuple[Bug, ...] = (
         _FOLLOWING,
         "case Append() | Heartbeat() | SnapshotOffer() if self.behind:",
         "case Append() | Heartbeat() | SnapshotOffer() if False:",
+        "tests/test_reign.py::test_nothing_is_acknowledged_to_a_number_below_its_own",
         "life/quorum",
     ),
     bug(
@@ -122,8 +129,7 @@ REPLICATION: tuple[Bug, ...] = (
         _REPLICATION,
         "if progress is None or message.term != self.term:",
         "if progress is None:",
-        "life/survivor",
-        "tests/test_reign.py",
+        "tests/test_rules.py::test_a_conflict_lowers_what_is_sent_next_and_one_of_another_term_nothing",
     ),
     bug(
         "conflict-backs-off-nowhere",
@@ -131,8 +137,8 @@ REPLICATION: tuple[Bug, ...] = (
         _REPLICATION,
         "progress.next = max(1, min(at + 1, message.previous))",
         "progress.next = max(1, at + 1)",
+        "tests/test_rules.py::test_a_conflict_lowers_what_is_sent_next_and_one_of_another_term_nothing",
         "life/quorum",
-        "life/survivor",
     ),
     bug(
         "match-kept-over-a-lost-log",
@@ -140,8 +146,8 @@ REPLICATION: tuple[Bug, ...] = (
         _REPLICATION,
         "progress.match, progress.copied = min(progress.match, at), min(progress.copied, at)",
         "pass",
+        "tests/test_rules.py::test_a_conflict_lowers_what_is_sent_next_and_one_of_another_term_nothing",
         "life/quorum",
-        "life/survivor",
     ),
     bug(
         "server-disk-not-awaited",
@@ -182,8 +188,8 @@ REPLICATION: tuple[Bug, ...] = (
         "election/losing.py",
         "                self.reign.replication.nudge(peer, client)",
         "                pass",
+        "tests/test_reign.py::test_what_got_lost_with_one_of_two_links_is_sent_again",
         "life/quorum",
-        "life/survivor",
     ),
     bug(
         "window-never-ends",
@@ -191,7 +197,7 @@ REPLICATION: tuple[Bug, ...] = (
         _REPLICATION,
         "at = fork(node.log.history(), history).at\n        progress",
         "at = min(node.log.last, history.last)\n        progress",
-        "life/quorum",
+        "tests/test_rules.py::test_what_is_sent_begins_where_the_logs_part",
         "life/survivor",
     ),
     bug(
@@ -200,8 +206,8 @@ REPLICATION: tuple[Bug, ...] = (
         _NODE,
         "        self.durable = min(self.durable, last)\n",
         "        self.durable = self.log.last\n",
+        "tests/test_core_snapshots.py::test_a_snapshot_is_acknowledged_only_when_its_record_is_on_disk",
         "life/quorum",
-        "life/survivor",
     ),
     bug(
         "compacts-uncommitted",
@@ -225,8 +231,8 @@ REPLICATION: tuple[Bug, ...] = (
         "snapshot-offered-once",
         "a snapshot that got lost on its way is offered again",
         _REPLICATION,
-        "        if progress.snapshot:\n            self._offer_snapshot(peer, progress)\n        else",
-        "        if progress.snapshot:\n            pass\n        else",
+        "        if progress.snapshot:\n            self._offer_snapshot(peer, progress)\n        else:",
+        "        if progress.snapshot:\n            pass\n        else:",
         "life/quorum",
         "life/survivor",
     ),
@@ -236,6 +242,7 @@ REPLICATION: tuple[Bug, ...] = (
         "election/reads.py",
         "needed = reign.round + 1 if prove and reign.proved_by() else 0",
         "needed = 0",
+        "tests/test_core_reads.py::test_a_cut_off_quorum_server_answers_no_linearizable_read",
         "life/quorum",
     ),
     bug(
@@ -244,8 +251,8 @@ REPLICATION: tuple[Bug, ...] = (
         "election/reads.py",
         "needed = reign.round + 1 if prove and reign.proved_by() else 0",
         "needed = reign.round if prove and reign.proved_by() else 0",
+        "tests/test_core_reads.py::test_a_cut_off_quorum_server_answers_no_linearizable_read",
         "life/quorum",
-        "tests/test_core_reads.py",
     ),
     bug(
         "reads-before-the-reign-is-open",
@@ -262,8 +269,8 @@ REPLICATION: tuple[Bug, ...] = (
         "election/handingover.py",
         "        reign.handover = None\n",
         "",
-        "life/quorum",
         "tests/test_core_handover.py",
+        "life/quorum",
     ),
     bug(
         "hand-over-to-one-behind",
@@ -271,7 +278,7 @@ REPLICATION: tuple[Bug, ...] = (
         "election/handingover.py",
         "if self.told or client is None or client.match < self.node.log.last:",
         "if self.told or client is None:",
-        "tests/test_core_handover.py",
+        "tests/test_core_handover.py::test_what_was_on_its_way_reaches_the_heir_before_it_stands",
         "life/quorum",
     ),
     bug(
@@ -280,8 +287,7 @@ REPLICATION: tuple[Bug, ...] = (
         _JOINING,
         "if node.log.roster_index > node.commit or (node.quorum and not self.reign.open):",
         "if node.quorum and not self.reign.open:",
-        "tests/test_core_membership.py",
-        "life/quorum",
+        "tests/test_core_membership.py::test_many_join_at_once_each_change_committed_before_the_next",
     ),
     bug(
         "change-before-an-own-entry",
@@ -289,7 +295,7 @@ REPLICATION: tuple[Bug, ...] = (
         _JOINING,
         "if node.log.roster_index > node.commit or (node.quorum and not self.reign.open):",
         "if node.log.roster_index > node.commit:",
-        "tests/test_core_membership.py",
+        "tests/test_rules.py::test_the_roster_changes_only_after_an_entry_of_the_own_reign_is_committed",
         "life/quorum",
     ),
     bug(
@@ -298,7 +304,7 @@ REPLICATION: tuple[Bug, ...] = (
         _JOINING,
         "voter, joined_ns, damaged = not self.node.quorum, self.reign",
         "voter, joined_ns, damaged = True, self.reign",
-        "tests/test_core_membership.py",
+        "tests/test_core_quorum.py::test_a_newcomer_is_a_learner_until_it_has_caught_up",
     ),
     bug(
         "roster-survives-truncation",
@@ -314,6 +320,6 @@ REPLICATION: tuple[Bug, ...] = (
         "election/core.py",
         "self._last_log_time = max(self.wall_ns, self._last_log_time, self.node.log.last_time_ns)",
         "self._last_log_time = self.wall_ns",
-        "tests/test_reign.py",
+        "tests/test_rules.py::test_log_time_never_goes_back",
     ),
 )
