@@ -9,13 +9,18 @@ from typing import Any
 import pytest
 from simulated_apps import BAD, GOOD, write_app
 
+from tanist.election.linearizability.check import Verdict, check
+from tanist.election.linearizability.models import Register
+from tanist.election.linearizability.recorded import read_recorded
 from tanist.election.messages import Goodbye
+from tanist.election.settings import Safety
+from tanist.election.simulation.life import run as simulated
 from tanist.election.simulation.outcome import Options
 from tanist.election.simulation.scenario import read_scenario
 from tanist.peer.cli.simulate import told
 from tanist.peer.cli.verbs import run
 from tanist.peer.simulate.codec import WireCodec
-from tanist.peer.simulate.lives import Lives
+from tanist.peer.simulate.lives import Lives, recorded
 from tanist.peer.simulate.pool import Pool
 from tanist.peer.simulate.totals import Totals
 
@@ -81,6 +86,15 @@ def test_a_failure_is_repeated_by_its_line(tmp_path: Path, capsys: pytest.Captur
     assert read_scenario(scenario.read_text(encoding="utf-8")).safety
     assert scenario.read_text(encoding="utf-8") == (tmp_path / "again" / scenario.name).read_text(encoding="utf-8")
     assert "IndexError" in scenario.with_suffix(".timeline").read_text(encoding="utf-8")
+    assert run(["check-history", str(scenario.with_suffix(".history.jsonl"))]) == 0
+
+
+def test_a_life_is_recorded_as_a_history() -> None:
+    outcome = simulated(7, Options(faultless=True, peers=3, length_ms=10_000.0, safety=Safety.QUORUM))
+    header, operations = read_recorded(recorded(outcome, None).splitlines())
+    assert header.model == "register"
+    assert len(operations) == outcome.checked > 10
+    assert check(Register(), operations).verdict is Verdict.OK
 
 
 @pytest.mark.parametrize(

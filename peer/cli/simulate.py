@@ -159,7 +159,7 @@ def failure_told(found: Found, apps: tuple[str, ...], written: Path | None) -> l
     lines = ["", paint(f"seed {found.seed} broke: {found.invariant}", "bad"), safe(found.detail, lines=True), ""]
     lines.append(f"repeat it: tanist simulate{flags} --replay {shlex.quote(found.replay)}")
     if written is not None:
-        lines.append(f"shrunk to: {written}, with its timeline beside it")
+        lines.append(f"shrunk to: {written}, with its timeline and the history of its clients beside it")
     else:
         lines += ["", paint("shrunk to", "strong"), safe(found.timeline.rstrip(), lines=True)]
     return lines
@@ -174,6 +174,7 @@ def _write(found: Found, output: Path | None) -> Path | None:
         output.mkdir(parents=True, exist_ok=True)
         path.write_text(found.scenario, encoding="utf-8")
         path.with_suffix(".timeline").write_text(found.timeline + "\n", encoding="utf-8")
+        path.with_suffix(".history.jsonl").write_text(found.history, encoding="utf-8")
     except OSError as error:
         sys.stderr.write(f"{output} cannot be written: {error}\n")
         return None

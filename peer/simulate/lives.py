@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from tanist.election.entries import Kind
-from tanist.election.simulation.life import run, run_again
+from tanist.election.linearizability.recorded import write_header, write_operation
+from tanist.election.simulation.life import run, run_again, seen_by_clients
 from tanist.election.simulation.outcome import Failure, Options, Outcome, Setup, replay_line
 from tanist.election.simulation.scenario import write_scenario
 from tanist.election.simulation.shrinking import Shrinker, as_scenario, timeline
 from tanist.election.simulation.steps import Step
 from tanist.peer.simulate.codec import WireCodec
 from tanist.peer.simulate.guest import ApplicationGuest
+from tanist.peer.simulate.kv_history import kv_history
 from tanist.peer.simulate.loading import Applications
 from tanist.peer.simulate.mirror import Mirror
 from tanist.peer.simulate.totals import Found, Totals
@@ -44,14 +46,16 @@ class Lives:
 
     def shrink(self, seed: int, options: Options, runs_max: int) -> Found | None:
         """The failure of a seed, made small in at most so many lives; None if it does not fail."""
-        outcome, _ = self._run(seed, options)
+        outcome, guest = self._run(seed, options)
         if outcome.failure is None:
             return None
 
         def again(setup: Setup, steps: Sequence[Step]) -> Failure | None:
             return run_again(setup, steps, codec=self._codec, guest=self._guest()).failure
 
-        return found(seed, options, Shrinker(outcome.failure, again, runs_max).run())
+        small = found(seed, options, Shrinker(outcome.failure, again, runs_max).run())
+        small.history = recorded(outcome, guest)
+        return small
 
     def close(self) -> None:
         """End the other process."""
@@ -78,3 +82,10 @@ def found(seed: int, options: Options, failure: Failure) -> Found:
         scenario=write_scenario(as_scenario(failure)),
         timeline=timeline(failure),
     )
+
+
+def recorded(outcome: Outcome, guest: ApplicationGuest | None) -> str:
+    """What clients saw in a life, in tanist's own form of a history: of the registers, or of the application `kv`."""
+    operations = seen_by_clients(outcome.history) if guest is None else kv_history(outcome.history)
+    lines = [write_header("register" if guest is None else "kv"), *map(write_operation, operations)]
+    return "".join(f"{line}\n" for line in lines)

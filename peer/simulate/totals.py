@@ -18,6 +18,8 @@ class Found:
     scenario: str = ""
     """The scenario it was shrunk to, in the language of scenario files; "" until it is."""
     timeline: str = ""
+    history: str = ""
+    """What clients saw in the whole life, as `check-history` reads it."""
 
 
 @dataclass
