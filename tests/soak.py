@@ -228,6 +228,57 @@ class RankedLife(Life):
         super()._still_serves()
 
 
+class AilingLife(Life):
+    """A life in which disks hang and lose what was on them, one disk at a time."""
+
+    def __init__(self, seed: int, safety: Safety) -> None:
+        super().__init__(seed, safety)
+        self.ills = Random(f"ills {seed} {safety}")
+        if safety is Safety.QUORUM and len(self.names) < 3:
+            # Of two voters neither can be spared.
+            self.names = "abc"
+        self.damages = 0
+
+    def _something(self) -> None:
+        name = self.ills.choice(self.names)
+        peer = self.world.peers[name]
+        chance = self.ills.random()
+        done = ""
+        if chance < 0.04 and peer.core is not None and not peer.broken:
+            self.world.disks.hang(name)
+            done = "hang"
+        elif chance < 0.1 and peer.hung:
+            self.world.disks.recover(name)
+            done = "recover"
+        elif chance < 0.13 and peer.core is None and peer.disk and self._may_lose(name):
+            self.world.damage(name, self.ills.randint(0, len(peer.disk)))
+            self.damages += 1
+            done = "damage"
+            if self.safety is Safety.SURVIVOR:
+                # What only this disk had is gone, however it was acknowledged.
+                self.watch.acknowledged.clear()
+        else:
+            super()._something()
+        if done:
+            self.told.append(f"{self.world.now / 1e6:12.3f} {done} {name}")
+
+    def _may_lose(self, name: str) -> bool:
+        """Whether this disk can be spared: no other one ails, and another peer may serve to repair it."""
+        others = [p for p in self.world.peers.values() if p.name != name]
+        return not self._ailing() and any(p.settings.serve is Serve.AUTO for p in others)
+
+    def _ailing(self) -> bool:
+        """Whether a disk lost something that is not repaired yet: a second one may be the last copy."""
+        return any(p.damaged or p.stored.damage is not None for p in self.world.peers.values())
+
+    def _peace(self) -> None:
+        for name, peer in self.world.peers.items():
+            if peer.hung:
+                self.world.disks.recover(name)
+        super()._peace()
+        self.world.run_until(lambda: not self._ailing(), SETTLE_LIMIT_MS[self.pace])
+
+
 def deaths(seed: int) -> None:
     """Survivor mode, one death after another, settled in between: what was acknowledged as `heir` or more stays.
 

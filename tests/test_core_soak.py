@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 import pytest
-from soak import Life, RankedLife, deaths
+from soak import AilingLife, Life, RankedLife, deaths
 
 from tanist.election.messages import Stored, Vote
 from tanist.election.settings import Safety
@@ -41,6 +41,12 @@ def test_faults_then_peace(safety: Safety, block: int) -> None:
 @pytest.mark.parametrize("block", range(3))
 def test_faults_then_peace_while_ranks_change(safety: Safety, block: int) -> None:
     live(range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST), safety, RankedLife)
+
+
+@pytest.mark.parametrize("safety", list(Safety), ids=str)
+@pytest.mark.parametrize("block", range(4))
+def test_faults_then_peace_with_disks_that_ail(safety: Safety, block: int) -> None:
+    live(range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST), safety, AilingLife)
 
 
 @pytest.mark.slow

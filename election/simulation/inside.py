@@ -121,9 +121,12 @@ class Inside:
         if not self.quorum and not holds(peer.stored, index, term):
             raise Broken("own-disk", f"{peer.name} committed {index} without its own disk")
         lacking = [sum(1 for v in among if not self._holds(v, index, reign)) for among in (voters, earlier)]
-        missing, of = min(zip(lacking, (len(voters), len(earlier)), strict=True))
+        counts = zip(lacking, (len(voters), len(earlier)), strict=True)
+        # Three of five are a majority where two of four are none: the roster may have grown in this very step.
+        missing, of = max(counts, key=lambda count: count[1] - count[0] - majority(count[1]))
         if (self.quorum or node.durability is Durability.MAJORITY) and of - missing < majority(of):
             raise Broken("commit-on-majority", f"{peer.name} committed {index} on {of - missing} of {of} disks")
+        missing, of = min(zip(lacking, (len(voters), len(earlier)), strict=True))
         if node.durability is Durability.ALL and missing:
             raise Broken("receipt", f"{peer.name} says that all hold {index}, and {missing} of {of} do not")
         if not self.quorum and node.durability is not Durability.ALONE:

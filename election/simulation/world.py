@@ -18,7 +18,7 @@ from typing import Any
 from tanist.election.core import Core
 from tanist.election.entries import Kind, Proposal
 from tanist.election.messages import SnapshotChunk
-from tanist.election.node import Self
+from tanist.election.node import NO_SNAPSHOT, Self
 from tanist.election.ready import (
     Apply,
     GoodbyeAsked,
@@ -31,7 +31,7 @@ from tanist.election.ready import (
     Submit,
     Tick,
 )
-from tanist.election.records import DamageRecord, SeenRecord, Stored
+from tanist.election.records import DamageRecord, SeenRecord, SnapshotRecord, Stored
 from tanist.election.roles import Role
 from tanist.election.settings import MS, PACES, ElectionSettings, Safety
 from tanist.election.simulation.disks import CHUNK_BYTES, Disks
@@ -140,6 +140,9 @@ class World:
         peer.starts = max(peer.starts, peer.stored.seen.get(peer.id, (0, 0))[0]) + 1
         if peer.damaged:
             peer.damaged = False
+            if peer.stored.snapshot is not None and peer.stored.snapshot.digest not in peer.snapshots:
+                # Its file made room for a newer one, of which nothing is known any more.
+                self.disks.keep(peer, [SnapshotRecord(NO_SNAPSHOT, False)])
             self.disks.keep(peer, [DamageRecord(peer.starts, "records fail their checks")])
         self.disks.keep(peer, [SeenRecord(peer.id, peer.starts, self.processes)])
         peer.frozen = peer.broken = peer.hung = peer.snapshot_due = False
