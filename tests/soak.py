@@ -265,7 +265,9 @@ class AilingLife(Life):
     def _may_lose(self, name: str) -> bool:
         """Whether this disk can be spared: no other one ails, and another peer may serve to repair it."""
         others = [p for p in self.world.peers.values() if p.name != name]
-        return not self._ailing() and any(p.settings.serve is Serve.AUTO for p in others)
+        # Before there is a cluster nobody can repair what it had promised to found.
+        founded = self.world.peers[name].stored.last > 0
+        return founded and not self._ailing() and any(p.settings.serve is Serve.AUTO for p in others)
 
     def _ailing(self) -> bool:
         """Whether a disk lost something that is not repaired yet: a second one may be the last copy."""

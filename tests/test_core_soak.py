@@ -44,7 +44,7 @@ def test_faults_then_peace_while_ranks_change(safety: Safety, block: int) -> Non
 
 
 @pytest.mark.parametrize("safety", list(Safety), ids=str)
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(3))
 def test_faults_then_peace_with_disks_that_ail(safety: Safety, block: int) -> None:
     live(range(block * LIVES_A_TEST, (block + 1) * LIVES_A_TEST), safety, AilingLife)
 
