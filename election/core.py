@@ -8,8 +8,6 @@ same order give the same outputs.
 
 from random import Random
 
-import msgspec
-
 from tanist.election import ballots, events, handingover
 from tanist.election.ballots import Voter
 from tanist.election.behaviour import Behaviour
@@ -61,7 +59,7 @@ from tanist.election.ready import (
     Submit,
     Tick,
 )
-from tanist.election.records import SnapshotRecord, Stored
+from tanist.election.records import Stored
 from tanist.election.reign import Reign
 from tanist.election.repairing import accept_loss, look_repaired
 from tanist.election.roles import TRANSITIONS, Cause, Role
@@ -217,7 +215,10 @@ class Core:
                 node.emit(events.DiskGaveOut(detail))
                 self.behaviour.disk_failed()
             case SnapshotTaken(meta):
-                self._compact(meta.index, SnapshotRecord(meta, True))
+                following = self.behaviour if isinstance(self.behaviour, FollowingServer) else None
+                # A copy that goes on from within this log must not have it compacted under it.
+                if following is None or following.beside is None:
+                    node.compact(meta)
             case SnapshotReceived():
                 if isinstance(self.behaviour, FollowingServer):
                     self.behaviour.snapshot_received(inputs)
@@ -468,22 +469,6 @@ class Core:
     def read_snapshot(self, peer: str, index: int, digest: str, offset: int) -> None:
         """A peer wants bytes of a snapshot."""
         self.node.out.snapshot_read.append(SnapshotRead(peer, index, digest, offset, WINDOW_BYTES_MIN))
-
-    def _compact(self, index: int, record: SnapshotRecord) -> None:
-        node = self.node
-        if node.snapshot is not None and node.snapshot.index >= index:
-            return
-        if isinstance(self.behaviour, FollowingServer) and self.behaviour.beside is not None:
-            # A copy goes on from within this log: it must not be compacted under it.
-            return
-        if node.log.term_at(index) != record.meta.term or index > node.commit:
-            return
-        node.snapshot = record.meta
-        # What somebody has not confirmed may be needed entry by entry, when it comes back with another history.
-        needed = index if node.quorum else max(min(node.confirmed, index), index - node.settings.heal_keep)
-        node.persist(msgspec.structs.replace(record, first=max(1, min(needed, index) + 1)))
-        node.log.compact(min(needed, index - node.settings.snapshot_keep))
-        node.emit(events.LogCompacted(index, node.log.first))
 
     def hand_over(self, to: str | None, reason: str = "asked to") -> None:
         """Hand the reign over to a peer (id or name), or to the heir."""

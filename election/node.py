@@ -9,7 +9,7 @@ import msgspec
 from tanist.election.commit import Durability
 from tanist.election.condition import Condition, Load, Power
 from tanist.election.entries import Entry
-from tanist.election.events import Event, MemberChanged, SnapshotInstalled, SuffixArchived
+from tanist.election.events import Event, LogCompacted, MemberChanged, SnapshotInstalled, SuffixArchived
 from tanist.election.fallbacks import FallbackList
 from tanist.election.history import EMPTY, NO_TERM, Term
 from tanist.election.log import Log
@@ -393,6 +393,20 @@ class Node:
         first = max(first, log.first)
         self.out.archive.append(Archive(first, entries, self.commit, reason, kept))
         self.emit(SuffixArchived(first, log.last, reason))
+
+    def compact(self, meta: SnapshotMeta) -> None:
+        """A snapshot of this peer's own is on disk: the log may begin behind it, as far as nobody needs its entries."""
+        index = meta.index
+        if self.snapshot is not None and self.snapshot.index >= index:
+            return
+        if self.log.term_at(index) != meta.term or index > self.commit:
+            return
+        self.snapshot = meta
+        # What somebody has not confirmed may be needed entry by entry, when it comes back with another history.
+        needed = index if self.quorum else max(min(self.confirmed, index), index - self.settings.heal_keep)
+        self.persist(SnapshotRecord(meta, True, first=max(1, min(needed, index) + 1)))
+        self.log.compact(min(needed, index - self.settings.snapshot_keep))
+        self.emit(LogCompacted(index, self.log.first))
 
     def commit_to(self, index: int, durability: Durability, reach: int) -> None:
         """Raise the commit index; it never goes back within one history."""

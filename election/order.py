@@ -5,6 +5,17 @@ from tanist.election.node import Node
 from tanist.election.safety import rules_of
 
 
+def who_may_know(node: Node, but: str) -> dict[str, str]:
+    """Address -> id ("" when unknown) of all who may know a server, without the one at `but`."""
+    found = {address: "" for address in node.me.given if address != node.me.address}
+    for entry in node.fallbacks.entries:
+        found[entry.address] = entry.id
+    for member in node.others():
+        found[node.address_of(member.id) or member.address] = member.id
+    found.pop(but, None)
+    return {a: i for a, i in found.items() if i != node.me.id}
+
+
 def before_me(node: Node, contacts: Contacts) -> list[str]:
     """The peers that go before this one when a server is looked for, best first."""
     listed = [e.id for e in node.fallbacks.entries if e.id != node.me.id]

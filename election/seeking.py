@@ -25,7 +25,7 @@ from tanist.election.messages import (
     Seek,
     Serving,
 )
-from tanist.election.order import before_me, waited_for
+from tanist.election.order import before_me, waited_for, who_may_know
 from tanist.election.ready import Remote
 from tanist.election.retries import Retries
 from tanist.election.roles import Role
@@ -132,16 +132,8 @@ class Seeking(Behaviour):
     # Asking
 
     def _targets(self) -> dict[str, str]:
-        """Address -> id ("" when unknown) of all who may know a server."""
-        node = self.node
-        found = {address: "" for address in node.me.given if address != node.me.address}
-        for entry in node.fallbacks.entries:
-            found[entry.address] = entry.id
-        for member in node.others():
-            found[node.address_of(member.id) or member.address] = member.id
-        if self.retries is not None and self.lost.number:
-            found.pop(node.last_address, None)
-        return {a: i for a, i in found.items() if i != node.me.id}
+        lost = self.retries is not None and bool(self.lost.number)
+        return who_may_know(self.node, but=self.node.last_address if lost else "")
 
     def _ask_everyone(self) -> None:
         node = self.node
