@@ -80,7 +80,7 @@ def test_a_probe_that_does_not_run_is_no_kill() -> None:
 def test_the_page_is_of_these_bugs() -> None:
     """Written anew by `python -m planted table`."""
     assert PAGE.read_text("utf-8") == page()
-    assert measured().keys() == {planted.name for planted in BUGS if not planted.argued}
+    assert measured().keys() <= {planted.name for planted in BUGS}
 
 
 @pytest.mark.slow
