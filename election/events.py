@@ -232,6 +232,16 @@ class BetterRanked(Event, frozen=True):
     wait_ms: float
 
 
+class NameReused(Event, frozen=True):
+    """A newcomer has the name of a member that is away: its data were wiped, or it is another machine."""
+
+    line = "{peer} is called {name} like {absent}, which is away; if that one's data are gone: tanist leave {absent}"
+    level = "warning"
+    name: str
+    absent: str
+    peer: str
+
+
 class PeerSeen(Event, frozen=True):
     """A link to a peer is open."""
 

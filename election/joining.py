@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tanist.election.commit import has_majority
+from tanist.election.events import NameReused
 from tanist.election.log import roster_entry_body
 from tanist.election.messages import Refuse
 from tanist.election.roster import MEMBERS_MAX, Member, Roster
@@ -47,8 +48,9 @@ class Joining:
         roster = node.log.roster
         if member.id in roster.left:
             return Refuse(LEFT, LEFT_TEXT)
-        same = roster.named(member.name)
-        if same is not None and same.id != member.id and (same.id == node.me.id or same.id in node.links):
+        named = [m for m in roster.members if m.name == member.name and m.id != member.id]
+        same = next((m for m in named if m.id == node.me.id or m.id in node.links), None)
+        if same is not None:
             taken = f"the name {member.name!r} is taken by the live peer {same.id} at {same.address}"
             text = f"{taken}; choose another --name"
             return Refuse("name_taken", text)
@@ -58,7 +60,11 @@ class Joining:
 
     def ask(self, member: Member) -> None:
         """A client follows: make it a member, or note that it moved."""
-        if self.node.log.roster.get(member.id) != self._due(member):
+        roster = self.node.log.roster
+        if roster.get(member.id) is None and member.id not in self._waiting:
+            for absent in [m for m in roster.members if m.name == member.name]:
+                self.node.emit(NameReused(member.name, absent.id, member.id))
+        if roster.get(member.id) != self._due(member):
             self._ask(member.id, member)
 
     def _due(self, member: Member) -> Member:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scenario import BOTH, SETTLE_MS, all_applied, clients, cluster, reign, server
 
-from tanist.election.events import FoundingChanged, Implausible, PeerRefused, ReignBegan
+from tanist.election.events import FoundingChanged, Implausible, NameReused, PeerRefused, ReignBegan
 from tanist.election.messages import Canvass, Follow, RequestVote, Serving
 from tanist.election.ready import AbandonAsked, Received
 from tanist.election.settings import PACES, Safety
@@ -105,8 +105,9 @@ def test_a_wiped_peer_comes_back_under_a_new_id(safety: Safety) -> None:
     all_applied(world, b"1", b"2")
     roster = reign(world).node.log.roster
     assert one.id != old_id and {one.id, old_id} <= roster.ids()
-    replaced = [e for p in world.running() for e in p.names_of(PeerRefused)]
-    assert not replaced
+    assert not [e for p in world.running() for e in p.names_of(PeerRefused)]
+    told = [e for p in world.running() for e in p.names_of(NameReused)]
+    assert (told[0].absent, told[0].peer) == (old_id, one.id), "people are told which member is left over"
     world.leave(server(world).name, old_id)
     world.run(3000)
     assert old_id not in reign(world).node.log.roster.ids()
