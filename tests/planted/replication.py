@@ -212,9 +212,9 @@ REPLICATION: tuple[Bug, ...] = (
     bug(
         "compacts-uncommitted",
         "only what is committed is compacted",
-        "election/core.py",
-        "if node.log.term_at(index) != record.meta.term or index > node.commit:",
-        "if node.log.term_at(index) != record.meta.term:",
+        _NODE,
+        "if self.log.term_at(index) != meta.term or index > self.commit:",
+        "if self.log.term_at(index) != meta.term:",
         argued="a snapshot is taken of what was applied, and only what is committed is applied: the second line of "
         "defence is never reached as long as the peer keeps to it",
     ),
