@@ -120,4 +120,4 @@ class Beside:
         entry = self.node.log.between(index, index)[0]
         if entry.kind == Kind.ARCHIVED:
             return archived_entry(entry)
-        return ArchivedEntry("", index, entry, index <= self.node.commit)
+        return ArchivedEntry("", index, entry, index <= self.node.acknowledged)

@@ -17,6 +17,7 @@ from tanist.election.messages import Message, SnapshotMeta
 from tanist.election.ready import Apply, Archive, Dial, Halt, Ready, Remote
 from tanist.election.records import (
     BallotRecord,
+    CommitRecord,
     EntriesRecord,
     ListRecord,
     Record,
@@ -89,6 +90,8 @@ class Node:
         self.refused_foundings = stored.refused
         self.commit = stored.snapshot.index if stored.snapshot else 0
         self.applied = self.commit
+        self.was_committed = min(stored.committed, self.log.last)
+        """How far it is on disk that this log was committed: before this start, or since."""
         self.copied: SnapshotMeta | None = None
         """The newest snapshot that a copy beside the log begins after: its file is needed, changed over or not."""
         self.confirmed = 0
@@ -251,6 +254,10 @@ class Node:
     def seal(self) -> None:
         """Close the step: what is committed now, up to what index the disk will be when it is done."""
         if self.out.persist:
+            if self.commit > self.was_committed and not self.quorum:
+                # It goes along with what is written anyway: the last that were committed it does not tell.
+                self.was_committed = self.commit
+                self.persist(CommitRecord(self.commit))
             self._marks[-1] = (self.persist_id, self.log.last, self.now)
         if self.commit > self.applied:
             first = self.applied + 1
@@ -334,6 +341,7 @@ class Node:
         self.persist(TruncateRecord(last))
         self._not_durable_after(last)
         self.commit = min(self.commit, last)
+        self.was_committed = min(self.was_committed, last)
         if self.applied > last:
             # Entries that were applied are gone: the application begins anew from the snapshot, or from nothing.
             self.out.rebuild, self.out.install = True, self.snapshot
@@ -345,7 +353,7 @@ class Node:
         self.log = Log()
         self.snapshot = None
         self.persist(SnapshotRecord(NO_SNAPSHOT, False))
-        self.commit = self.applied = 0
+        self.commit = self.applied = self.was_committed = 0
         self._not_durable_after(0)
         self.out.rebuild, self.out.install = True, None
 
@@ -355,7 +363,7 @@ class Node:
         self.log.reset(meta)
         self.snapshot = meta
         self.persist(SnapshotRecord(meta, False))
-        self.commit = self.applied = meta.index
+        self.commit = self.applied = self.was_committed = meta.index
         self._not_durable_after(0)
         self.out.rebuild, self.out.install = True, meta
         self.emit(SnapshotInstalled(meta.index, meta.bytes))
@@ -372,6 +380,7 @@ class Node:
         self._not_durable_after(base)
         held = snapshot.index if snapshot is not None else 0
         self.commit = min(self.commit, base) if base else held
+        self.was_committed = min(self.was_committed, base) if base else held
         if self.applied > base or held > self.applied:
             self.out.rebuild, self.out.install, self.out.common = True, snapshot, min(fork, self.applied)
             self.applied = held
@@ -391,7 +400,7 @@ class Node:
         entries = tuple(log.between(max(first, log.first), log.last))
         kept = snapshot if snapshot is not None and first < log.first else None
         first = max(first, log.first)
-        self.out.archive.append(Archive(first, entries, self.commit, reason, kept))
+        self.out.archive.append(Archive(first, entries, self.acknowledged, reason, kept))
         self.emit(SuffixArchived(first, log.last, reason))
 
     def compact(self, meta: SnapshotMeta) -> None:
@@ -407,6 +416,11 @@ class Node:
         self.persist(SnapshotRecord(meta, True, first=max(1, min(needed, index) + 1)))
         self.log.compact(min(needed, index - self.settings.snapshot_keep))
         self.emit(LogCompacted(index, self.log.first))
+
+    @property
+    def acknowledged(self) -> int:
+        """How far this peer knows that the log was acknowledged, also from before its start."""
+        return max(self.commit, self.was_committed)
 
     def commit_to(self, index: int, durability: Durability, reach: int) -> None:
         """Raise the commit index; it never goes back within one history."""

@@ -104,6 +104,15 @@ class SeenRecord(Record, frozen=True):
     nonce: int
 
 
+class CommitRecord(Record, frozen=True):
+    """Survivor mode: how far entries were committed, as this peer knew when it next wrote something.
+
+    A start goes by what its server says; this tells, in a heal, what somebody was told that it counts.
+    """
+
+    index: int
+
+
 RECORDS: dict[int, type[Record]] = {
     1: EntriesRecord,
     2: TruncateRecord,
@@ -116,6 +125,7 @@ RECORDS: dict[int, type[Record]] = {
     9: SwitchRecord,
     10: DamageRecord,
     11: SeenRecord,
+    12: CommitRecord,
 }
 """Record type to record, for the journal."""
 
@@ -150,6 +160,7 @@ class Stored:
     beside: Copy | None = None
     damage: DamageRecord | None = None
     seen: dict[str, tuple[int, int]] = field(default_factory=dict)
+    committed: int = 0
 
     @property
     def last(self) -> int:
@@ -173,10 +184,12 @@ class Stored:
             case EntriesRecord(first, entries):
                 if first > self.last + 1:
                     raise RecordsError(f"entries from {first} on follow a log that ends at {self.last}")
+                self.committed = min(self.committed, first - 1)
                 skip = max(0, self.first - first)
                 del self.entries[max(0, first - self.first) :]
                 self.entries.extend(entries[skip:])
             case TruncateRecord(last):
+                self.committed = min(self.committed, last)
                 del self.entries[max(0, last + 1 - self.first) :]
             case BallotRecord(number, voted_for):
                 self.number, self.voted_for = number, voted_for
@@ -200,6 +213,8 @@ class Stored:
                 self.damage = record if start else None
             case SeenRecord(peer, start, nonce):
                 self.seen[peer] = (start, nonce)
+            case CommitRecord(index):
+                self.committed = index
 
     def _begin_after(self, meta: SnapshotMeta, keep_log: bool, first: int) -> None:
         self.snapshot = meta if meta.index else None
@@ -208,6 +223,7 @@ class Stored:
             del self.entries[: first - self.first]
         else:
             self.entries.clear()
+            self.committed = meta.index
         self.first = first
 
     def _copied(self, first: int, entries: tuple[Entry, ...]) -> None:
@@ -221,6 +237,7 @@ class Stored:
         copy, self.beside = self.beside, None
         if copy is None:
             raise RecordsError("a copy takes the log's place, and there is none")
+        self.committed = min(self.committed, copy.at)
         if copy.snapshot is not None or copy.at == 0:
             self.snapshot, self.first, self.entries = copy.snapshot, copy.at + 1, copy.entries
         elif not self.first - 1 <= copy.at <= self.last:

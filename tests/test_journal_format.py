@@ -13,6 +13,7 @@ from tanist.election.history import EMPTY, Term
 from tanist.election.messages import SnapshotMeta
 from tanist.election.records import (
     BallotRecord,
+    CommitRecord,
     EntriesRecord,
     FoundingRecord,
     ListRecord,
@@ -302,6 +303,7 @@ def test_unknown_record_type_is_newer_and_nonsense_is_damage() -> None:
             st.builds(BallotRecord, st.integers(0, 9), st.sampled_from(["", "a", "b"])),
             st.builds(FoundingRecord, st.integers(0, 9), st.just(ROSTER), st.booleans()),
             st.builds(TruncateRecord, st.integers(0, 3000)),
+            st.builds(CommitRecord, st.integers(0, 3000)),
             st.builds(entries, st.integers(1, 10), st.integers(1, 2500)),
             st.builds(
                 lambda index, keep: SnapshotRecord(

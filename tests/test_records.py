@@ -11,6 +11,7 @@ from tanist.election.messages import SnapshotMeta
 from tanist.election.records import (
     BallotRecord,
     BesideRecord,
+    CommitRecord,
     CopiedRecord,
     EntriesRecord,
     FoundingRecord,
@@ -51,6 +52,22 @@ def test_the_newest_ballot_and_list_count() -> None:
 def test_entries_replace_what_was_there_and_after() -> None:
     stored = Stored.replay([EntriesRecord(1, entries(1, 1, 1)), EntriesRecord(2, entries(2))])
     assert [e.number for e in stored.entries] == [1, 2]
+
+
+def test_what_was_committed_is_never_more_than_what_is_still_the_same() -> None:
+    written = [EntriesRecord(1, entries(1, 1, 1, 1)), CommitRecord(3)]
+    for then, left in (
+        ([], 3),
+        ([EntriesRecord(5, entries(1))], 3),
+        ([EntriesRecord(2, entries(2))], 1),
+        ([TruncateRecord(3)], 3),
+        ([TruncateRecord(2)], 2),
+        ([SnapshotRecord(snapshot(2), True)], 3),
+        ([SnapshotRecord(snapshot(9), False)], 9),
+        ([BesideRecord(2, None), CopiedRecord(3, entries(2)), SwitchRecord()], 2),
+        ([BesideRecord(0, None), CopiedRecord(1, entries(2)), SwitchRecord()], 0),
+    ):
+        assert Stored.replay([*written, *then]).committed == left, then
 
 
 def test_a_cut_leaves_nothing_after_it() -> None:

@@ -6,6 +6,7 @@ from tanist.election.entries import Entry
 from tanist.election.records import (
     BallotRecord,
     BesideRecord,
+    CommitRecord,
     CopiedRecord,
     EntriesRecord,
     ListRecord,
@@ -33,6 +34,8 @@ def checkpoint(stored: Stored) -> list[Record]:
     if stored.snapshot is not None:
         records.append(SnapshotRecord(stored.snapshot, False, stored.first))
     records += _in_pieces(EntriesRecord, stored.first, stored.entries)
+    if stored.committed or stored.snapshot is not None:
+        records.append(CommitRecord(stored.committed))
     if stored.beside is not None:
         records.append(BesideRecord(stored.beside.at, stored.beside.snapshot))
         records += _in_pieces(CopiedRecord, stored.beside.at + 1, stored.beside.entries)
