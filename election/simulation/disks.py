@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from tanist.election.messages import SnapshotMeta
 from tanist.election.ready import DiskFailed, Persisted, Ready, SnapshotReceived, SnapshotTaken, SnapshotWrite
-from tanist.election.records import Record, Stored
+from tanist.election.records import Record, SnapshotRecord, Stored
 from tanist.election.simulation.network import SPIKE_CHANCE, SPIKE_FACTOR
 from tanist.election.simulation.peers import KeptSnapshot, VirtualPeer
 
 if TYPE_CHECKING:
     from tanist.election.simulation.world import World
 
-SNAPSHOTS_KEPT = 4
+SNAPSHOTS_KEPT = 32
 """Snapshot files of one peer, the newest, besides those that its archives or its log need."""
 SNAPSHOT_BYTES = 30
 """What a snapshot's size is said to be, and `CHUNK_BYTES` how much of it goes at once: three chunks, to be resumed."""
@@ -147,6 +147,9 @@ class Disks:
         for meta in (peer.stored.snapshot, copied, peer.core.node.snapshot if peer.core is not None else None):
             if meta is not None:
                 needed.add(meta.digest)
+        # What is on its way to the disk, for as long as that hangs.
+        for records, _ in peer.writes:
+            needed.update(r.meta.digest for r in records if isinstance(r, SnapshotRecord))
         newest = set(list(peer.snapshots)[-SNAPSHOTS_KEPT:])
         peer.snapshots = {d: s for d, s in peer.snapshots.items() if d in newest or d in needed}
 

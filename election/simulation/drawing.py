@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from tanist.election.roles import Role
-from tanist.election.settings import Safety
+from tanist.election.settings import Safety, Serve
 from tanist.election.simulation import steps
 from tanist.election.simulation.outcome import Setup
 from tanist.election.simulation.peers import Port, VirtualPeer
@@ -80,12 +80,16 @@ class Drawer:
         """How long something lasts: mostly near the time-outs, at times far longer."""
         return round(self.rng.choice([0.1, 0.3, 1.0, 1.0, 3.0]) * self.round_ms * self.rng.uniform(0.3, 1.2), 3)
 
-    def _expendable(self) -> bool:
+    def _expendable(self, peer: VirtualPeer) -> bool:
         """Whether the cluster may lose this disk: never every copy, in quorum mode never half of them."""
         if self.setup.beyond:
             return True
         lost = 1 + sum(p.lost for p in self.world.peers.values())
         count = len(self.names)
+        others = [p for p in self.world.peers.values() if p is not peer and p.sound and p.stored.last]
+        if not any(p.settings.serve is not Serve.NEVER for p in others):
+            # Nobody could serve who knows anything.
+            return False
         if self.setup.safety is Safety.SURVIVOR:
             return lost <= count - 1
         # Founding is unanimous: who loses its disk before that can never be replaced.
@@ -246,13 +250,13 @@ class Drawer:
 
     def _flip(self) -> Drawn:
         peer = self._aimed()
-        if peer is None or not self._expendable():
+        if peer is None or not self._expendable(peer):
             return []
         return [(0.0, steps.Kill(peer.name)), (0.0, steps.Flip(peer.name)), (self._while(), steps.Start(peer.name))]
 
     def _wipe(self) -> Drawn:
         peer = self._aimed()
-        if peer is None or not self._expendable():
+        if peer is None or not self._expendable(peer):
             return []
         return [(0.0, steps.Kill(peer.name)), (0.0, steps.Wipe(peer.name)), (self._while(), steps.Start(peer.name))]
 

@@ -236,6 +236,10 @@ class World:
         peer.damaged = True
         peer.disk = peer.disk[:sound]
         peer.stored = Stored.replay(peer.disk)
+        kept = peer.stored.snapshot
+        if kept is not None and kept.digest not in peer.snapshots:
+            # The file that these records speak of was replaced long ago: nothing of them can be used.
+            peer.disk, peer.stored = [], Stored()
         self._note_lost(peer, before - peer.bodies())
 
     def clone(self, name: str, copy_name: str) -> VirtualPeer:
