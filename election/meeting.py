@@ -38,16 +38,19 @@ class Meeting:
             node.emit(events.PeerRefused(peer, refusal.code, refusal.text))
             node.send(peer, refusal)
             return
+        higher = message.own_number > reign.term.number
         if reign.rules.heals:
             verdict = compare(self._mine(), Side(message.history, 1))
             if verdict.at.theirs_after:
+                # A history goes on above all numbers of the one that ends, so that its terms order.
+                higher = higher or message.history.last_term.number >= reign.term.number
                 self._tell(peer, verdict)
             reign.salvaging.met(peer, message.history, verdict.at)
             # Who cannot serve lends in a ballot, or archives what is only its own.
             if not verdict.mine and message.member.serve and not message.member.damaged:
                 self._give_way(peer, message.member.address, verdict.why)
                 return
-        if message.own_number > reign.term.number:
+        if higher:
             if reign.rules.heals:
                 self.core.renew(message.own_number)
             else:
