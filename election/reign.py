@@ -276,7 +276,7 @@ class Reign(Behaviour):
                 self.meeting.follower(peer, message)
             case Copied(term, index) if term == self.term:
                 self._copied(peer, index)
-            case Salvage():
+            case Salvage() if self.rules.heals:
                 self.salvaging.received(peer, message)
             case Conflict():
                 self.replication.conflict(peer, message)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tanist.election.entries import Entry, Kind
 from tanist.election.fallbacks import FallbackList
 from tanist.election.history import EMPTY, Term
+from tanist.election.log import Log
 from tanist.election.messages import SnapshotMeta
 from tanist.election.records import (
     BallotRecord,
@@ -23,6 +25,7 @@ from tanist.election.records import (
     TruncateRecord,
 )
 from tanist.election.roster import NOBODY, Member, Roster
+from tanist.peer.storage.checkpoint import checkpoint
 
 
 def entries(*numbers: int) -> tuple[Entry, ...]:
@@ -150,3 +153,37 @@ def test_a_copy_that_is_not_there_is_an_error() -> None:
         Stored.replay([*OLD, BesideRecord(2, None), CopiedRecord(4, entries(3))])
     with pytest.raises(RecordsError, match="not in the log"):
         Stored.replay([*OLD, BesideRecord(9, None), SwitchRecord()])
+
+
+@pytest.mark.parametrize(("first", "kept"), [(0, [2]), (3, [2]), (2, [1, 2]), (1, [1, 1, 2])])
+def test_a_snapshot_may_keep_entries_that_a_heal_may_need(first: int, kept: list[int]) -> None:
+    stored = Stored.replay([EntriesRecord(1, entries(1, 1, 2)), SnapshotRecord(snapshot(2), True, first)])
+    assert [e.number for e in stored.entries] == kept
+    assert (stored.first, stored.last) == (4 - len(kept), 3)
+    later = Stored.replay([SnapshotRecord(snapshot(2), True, 3), SnapshotRecord(snapshot(2), True, 1)])
+    assert later.first == 3, "what was dropped does not come back"
+
+
+def test_a_log_that_begins_before_its_snapshot_is_known_again_after_a_start() -> None:
+    log = Log()
+    log.append(entries(1, 1, 2, 2))
+    meta = msgspec.structs.replace(snapshot(2), history=log.history_at(2))
+    stored = Stored.replay([EntriesRecord(1, tuple(log.entries)), SnapshotRecord(meta, True, 2)])
+    again = Log()
+    again.resume(stored.snapshot, stored.first, stored.entries)
+    assert (again.first, again.last, again.commands) == (2, 4, 4)
+    assert again.history() == log.history()
+    assert again.keys_after(1) == {k: i for k, i in log.keys_after(0).items() if i > 1}
+
+
+def test_a_checkpoint_adds_up_to_the_same_with_kept_entries_and_a_copy() -> None:
+    stored = Stored.replay(
+        [
+            EntriesRecord(1, entries(1, 1, 2)),
+            SnapshotRecord(snapshot(2), True, 2),
+            BesideRecord(7, snapshot(7)),
+            CopiedRecord(8, entries(3, 3)),
+        ]
+    )
+    assert stored.beside is not None
+    assert Stored.replay(checkpoint(stored)) == stored
