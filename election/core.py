@@ -87,8 +87,8 @@ class Core:
         self.node = Node(me, settings, stored, rng)
         self.behaviour: Behaviour = Seeking(self, "start")
         self.wall_ns = 0
-        self.reached: set[str] = set()
-        """Given addresses that led to a peer once: those peers are in the roster now."""
+        self.reached: dict[str, str] = {}
+        """Given addresses that led to a peer once, and to which."""
         self.heal_waits = HealWaits(self.node)
         self._asked: int | None = None
         self._last_log_time = self.node.log.last_time_ns

@@ -316,10 +316,8 @@ class FollowingServer(Behaviour):
         if node.now < self.probe_at:
             return
         self.probe_at = node.now + node.times.timeout
-        known = {node.me.address, *self.core.reached, *node.linked_addresses().values()}
-        for address in node.me.given:
-            if address not in known:
-                node.dial(address, node.times.retry)
+        for address in node.unfound(self.core.reached):
+            node.dial(address, node.times.retry)
 
     def _confirm(self) -> None:
         node = self.node

@@ -37,7 +37,7 @@ def linked(core: "Core", remote: "Remote", dialed: str | None) -> None:
     if dialed is not None:
         node.dial_outcome(dialed)
         if dialed in node.me.given:
-            core.reached.add(dialed)
+            core.reached[dialed] = remote.id
     node.links[remote.id] = remote
     node.emit(events.PeerSeen(remote.id, remote.name, remote.address))
     _note_start(node, remote)

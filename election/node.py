@@ -1,7 +1,7 @@
 """What a peer is whatever its role: its log, number and vote, its links, and the `Ready` being filled."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random
 
 import msgspec
@@ -276,6 +276,15 @@ class Node:
     def linked_addresses(self) -> dict[str, str]:
         """Where the peers that are linked listen, for others that look for them."""
         return {peer: remote.address for peer, remote in sorted(self.links.items())[:MEMBERS_MAX]}
+
+    def unfound(self, reached: Mapping[str, str]) -> list[str]:
+        """The given addresses that are no member's, as far as known, by whom each of them led to once (`reached`).
+
+        One that was reached and is in no roster was met too shortly to join: it may be another piece of the cluster.
+        """
+        known = {*self.log.roster.ids(), *self.links}
+        away = [address for address in self.me.given if reached.get(address) not in known]
+        return [address for address in away if address not in {self.me.address, *self.linked_addresses().values()}]
 
     def reach_for(self, peer: str, timeout_ns: int) -> bool:
         """Dial a peer that is not linked. Returns whether it is linked already."""

@@ -24,7 +24,6 @@ class Probing:
         for member in node.others():
             node.reach_for(member.id, node.times.retry)
         node.forgotten = {p: a for p, a in node.forgotten.items() if p not in node.links}
-        told = [a for a in node.me.given if a not in self.reign.core.reached]
-        for address in (*node.forgotten.values(), *told):
+        for address in (*node.forgotten.values(), *node.unfound(self.reign.core.reached)):
             if address not in linked and address != node.me.address:
                 node.dial(address, node.times.retry)

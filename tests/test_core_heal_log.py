@@ -48,6 +48,19 @@ def test_what_nobody_was_told_of_is_archived_as_unknown() -> None:
     assert told == {b"old 0": True, b"unknown": False}
 
 
+def test_what_was_acknowledged_before_a_restart_is_known_after_it_up_to_the_last_write() -> None:
+    split = Split()
+    for i in range(4):
+        split.watch.submit(split.old.name, b"old %d" % i)
+        split.world.run(100)
+    split.write(new=6)
+    split.world.kill(split.old.name)
+    split.world.start(split.old.name)
+    split.healed()
+    told = [k.acknowledged for k in archived(split.new)]
+    assert told[:3] == [True, True, True]
+
+
 def test_a_side_that_did_nothing_of_its_own_leaves_no_heal() -> None:
     split = Split("a b c d", side=1)
     split.write(new=2)
@@ -102,6 +115,25 @@ def test_a_client_goes_on_looking_for_the_piece_that_it_was_told_of_and_never_re
     world.run(10_000)
     assert len(world.servers()) == 2
     world.mend()
+    world.run_until(world.settled, SETTLE_MS)
+    watch.final()
+
+
+@pytest.mark.parametrize("after_ms", [0.5, 1, 2, 4, 8])
+def test_a_piece_that_died_before_it_joined_is_looked_for_again(after_ms: float) -> None:
+    world = World(3, disk_ms=2)
+    watch = Invariants(world, Safety.SURVIVOR)
+    for name in "ab":
+        world.add(name, pace=PACES["lan"])
+    world.run(100)
+    watch.submit("a", b"1", b"2")
+    watch.submit("b", b"3")
+    world.run(100)
+    world.add("c", peers="a b", pace=PACES["lan"])
+    world.run(after_ms)
+    world.kill("b")
+    world.run(5000)
+    world.start("b")
     world.run_until(world.settled, SETTLE_MS)
     watch.final()
 
