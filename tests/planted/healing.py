@@ -152,7 +152,7 @@ HEALING: tuple[Bug, ...] = (
         "marked-acknowledged-by-guess",
         "an archived entry is marked acknowledged only where that is known",
         _BESIDE,
-        'return ArchivedEntry("", index, entry, index <= self.node.commit)',
+        'return ArchivedEntry("", index, entry, index <= self.node.acknowledged)',
         'return ArchivedEntry("", index, entry, True)',
         "life/survivor",
     ),
