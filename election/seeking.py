@@ -197,8 +197,10 @@ class Seeking(Behaviour):
                 pass
 
     def _met_server(self, peer: str, term: Term) -> None:
-        """A server: follow it, unless this peer has just voted for another in a higher number."""
-        if self.hold_for and self.holding is not None and term.number < self.node.number:
+        """A server: follow it, unless this peer has just voted for another in a number as high."""
+        node = self.node
+        voted_for_another = term.number == node.number and node.voted_for not in ("", peer)
+        if self.hold_for and self.holding is not None and (term.number < node.number or voted_for_another):
             return
         if self.retries is not None and self.retries.open and peer == self.node.last_server:
             self._log_retry("answered", "")
