@@ -12,7 +12,7 @@ from tanist.election.history import History, Term
 from tanist.election.log import roster_entry_body
 from tanist.election.messages import Canvass, Follow, Message, Serving, Support, Vote
 from tanist.election.node import Self
-from tanist.election.ready import LinkUp, Persisted, Ready, Received, Remote, Tick
+from tanist.election.ready import LinkUp, Persisted, ReadAnswer, Ready, Received, Remote, Tick
 from tanist.election.records import Stored as Disk
 from tanist.election.roles import Role
 from tanist.election.roster import Member, Roster
@@ -46,6 +46,7 @@ class Alone:
         self.now = 0
         self.sent: list[tuple[str, Message]] = []
         self.told: list[Event] = []
+        self.reads: list[ReadAnswer] = []
         self.disk_hangs = False
         self.take(self.core.start(0, 0))
         for peer in IDS[1:]:
@@ -55,6 +56,7 @@ class Alone:
         while True:
             self.sent.extend(ready.send)
             self.told.extend(ready.events)
+            self.reads.extend(ready.reads)
             if not ready.persist or self.disk_hangs:
                 return
             ready = self.core.step(self.now, Persisted(ready.persist_id))

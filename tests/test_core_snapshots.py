@@ -8,10 +8,11 @@ from test_core_split import part
 
 from tanist.election import events
 from tanist.election.entries import Kind
-from tanist.election.messages import SnapshotOffer, Stored
+from tanist.election.messages import Message, SnapshotOffer, Stored
 from tanist.election.records import SnapshotRecord
-from tanist.election.settings import Safety
+from tanist.election.settings import PACES, Safety
 from tanist.election.simulation.invariants import Invariants
+from tanist.election.simulation.world import VirtualPeer
 
 BODIES = [b"%d" % i for i in range(50)]
 
@@ -61,7 +62,7 @@ def test_one_that_is_a_little_behind_gets_entries(safety: Safety) -> None:
 @BOTH
 def test_a_snapshot_is_acknowledged_only_when_its_record_is_on_disk(safety: Safety) -> None:
     """The invariants hold every `Stored` against the disk; here the disk takes its time over the record."""
-    world = cluster("a b c", safety, snapshot_keep=0, heal_keep=0)
+    world = cluster("a b c", safety, snapshot_keep=0)
     only, away = server(world), clients(world)[1]
     world.kill(away.name)
     for body in BODIES:
@@ -161,3 +162,27 @@ def test_all_off_with_snapshots_on_every_peer(safety: Safety) -> None:
         assert world.peers[name].commands() == BODIES
     world.run_until(world.settled, SETTLE_MS)
     all_applied(world, *BODIES)
+
+
+@BOTH
+def test_an_offer_that_got_lost_is_made_again(safety: Safety, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = cluster("a b c", safety, snapshot_keep=0, heal_keep=0)
+    away = clients(world)[0]
+    world.kill(away.name)
+    world.run(PACES["classic"].heartbeat_timeout_ms * 2)
+    world.submit(server(world).name, *(b"%d" % i for i in range(5)))
+    world.run(100)
+    world.snapshot(server(world).name)
+    lost: list[Message] = []
+    send = world.network.send
+
+    def lossy(peer: VirtualPeer, to: str, message: Message) -> None:
+        if isinstance(message, SnapshotOffer) and not lost:
+            lost.append(message)
+        else:
+            send(peer, to, message)
+
+    monkeypatch.setattr(world.network, "send", lossy)
+    world.start(away.name)
+    world.run_until(lambda: len(away.commands()) == 5, SETTLE_MS)
+    assert lost

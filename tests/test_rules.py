@@ -21,6 +21,7 @@ from tanist.election.messages import (
     Confirm,
     Conflict,
     Fetch,
+    Following,
     Heartbeat,
     Leave,
     Lend,
@@ -33,7 +34,7 @@ from tanist.election.messages import (
     Vote,
 )
 from tanist.election.order import waited_for
-from tanist.election.ready import LinkDown, LinkUp, Received, Remote, Submit, Tick
+from tanist.election.ready import LinkDown, LinkUp, ReadAsked, Received, Remote, Submit, Tick
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.settings import MS, PACES, Safety
@@ -219,6 +220,17 @@ def test_a_late_shorter_message_cuts_nothing(safety: Safety) -> None:
 
 
 @BOTH
+def test_what_goes_on_behind_a_message_that_fits_is_kept(safety: Safety) -> None:
+    """An earlier server may have had it acknowledged, and committed: only a conflict cuts."""
+    one = Alone(safety)
+    term = Term(5, "id-b")
+    one.follow(term)
+    one.hear("id-b", Append(term, 1, Term(1, "id-a"), tuple(one.core.node.log.between(2, 2)), 0, "alone", 1))
+    assert one.of(Stored) == [Stored(term, 2)]
+    assert one.core.node.log.last == 3
+
+
+@BOTH
 def test_an_acknowledgement_and_a_commit_go_no_further_than_what_was_proved(safety: Safety) -> None:
     one = Alone(safety)
     term = Term(5, "id-b")
@@ -300,6 +312,18 @@ def test_a_list_is_confirmed_from_the_disk_also_when_the_server_was_lost_meanwhi
 # Serving
 
 
+def test_a_read_waits_for_the_first_entry_of_the_reign() -> None:
+    """What an earlier server had committed may be more than this one knows of: its own first entry covers it."""
+    one = Alone(Safety.QUORUM)
+    term = one.win()
+    one.welcome("id-b", one.core.node.log.history_at(3))
+    one.feed(ReadAsked(7, True))
+    one.hear("id-b", Confirm(term, reign(one).round, 1, 0, 3))
+    one.hear("id-b", Stored(term, 4))
+    one.hear("id-b", Confirm(term, reign(one).round, 2, 0, 4))
+    assert [answer.index for answer in one.reads] == [4]
+
+
 def test_what_is_sent_begins_where_the_logs_part() -> None:
     one = Alone(Safety.QUORUM)
     one.win()
@@ -309,6 +333,7 @@ def test_what_is_sent_begins_where_the_logs_part() -> None:
 
 def test_the_roster_changes_only_after_an_entry_of_the_own_reign_is_committed() -> None:
     one = Alone(Safety.QUORUM)
+    one.core.node.commit = one.core.node.applied = 3
     term = one.win()
     one.hear("id-b", Leave("id-c"))
     assert one.core.node.log.last == 4
@@ -392,6 +417,34 @@ def test_nothing_is_taken_or_acknowledged_while_a_claim_is_open() -> None:
     one.feed(Submit((Proposal(Kind.COMMAND, b"x"),)))
     one.feed(Tick(), 500)
     assert (one.core.node.commit, one.core.node.log.last) == before
+
+
+def test_the_better_history_goes_on_whatever_its_number_in_a_number_above_all() -> None:
+    one = Alone(Safety.SURVIVOR)
+    one.win()
+    mine = met(one)
+    theirs = one.core.node.log.history_at(1)
+    one.hear("id-b", Claim("theirs", mine.claim, Term(99, "id-b"), theirs, 3))
+    assert one.core.role is Role.SERVER
+    assert one.core.term == Term(100, "id-a")
+
+
+def test_a_client_stays_with_its_server_though_another_has_a_higher_number() -> None:
+    one = Alone(Safety.SURVIVOR)
+    one.follow(Term(5, "id-b"))
+    one.hear("id-b", Append(Term(5, "id-b"), 3, Term(2, "id-b"), (), 0, "alone", 1))
+    one.hear("id-c", Serving(Term(9, "id-c"), one.core.node.log.history(), 1))
+    assert one.core.server == "id-b"
+    assert one.of(Following) == [Following(Term(5, "id-b"), "id-b", "id-b:1")]
+
+
+def test_a_new_reign_waits_a_while_for_its_heir_before_it_acknowledges_alone() -> None:
+    one = Alone(Safety.SURVIVOR)
+    one.win()
+    assert one.core.node.commit == 0
+    for _ in range(int(PACES["classic"].heartbeat_timeout_ms / 200) + 1):
+        one.feed(Tick(), 200)
+    assert one.core.node.commit == one.core.node.log.last
 
 
 def test_a_claim_speaks_of_what_is_on_disk() -> None:

@@ -433,6 +433,7 @@ AWAY: tuple[Bug, ...] = (
         _REIGN,
         "            self.core.not_proved()\n            return",
         "            self.proving = None",
+        "tests/test_core_away.py",
         "life/survivor",
         mark="D5",
     ),
@@ -452,6 +453,7 @@ AWAY: tuple[Bug, ...] = (
         _REIGN,
         "        if self.proving is not None or self.claims.open:\n            return\n        matches",
         "        if self.claims.open:\n            return\n        matches",
+        "tests/test_reign.py::test_a_server_that_was_away_commits_nothing_alone_when_it_wakes",
         "life/survivor",
     ),
     bug(

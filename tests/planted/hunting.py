@@ -24,7 +24,7 @@ HUNT_LIMIT_S = 240
 class Hunt(msgspec.Struct, frozen=True):
     """How a hunt ended: after how many seeds it was killed or given up, by what, and the seed that repeats it.
 
-    `steps` is how much was done to the cluster in the smallest life found that fails alike, 0 if none was looked for.
+    `steps` is how much was done to the cluster in the smallest life found that fails alike, None if not looked for.
     """
 
     killed: bool
@@ -33,7 +33,7 @@ class Hunt(msgspec.Struct, frozen=True):
     text: str = ""
     seed: int = 0
     took_s: float = 0.0
-    steps: int = 0
+    steps: int | None = None
     probe: str = ""
 
 

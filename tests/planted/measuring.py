@@ -25,8 +25,8 @@ class Measured(msgspec.Struct, frozen=True):
 
     `test` is a directed test that does it, and `by` what in it; `lives` the kind of random lives, `invariant` what
     those broke, `mean` after how many seeds in the mean of `starts`; `steps` what was done to the cluster in the first
-    of them when it was made as small as possible. "" and 0 for what does not kill it, or was not looked for; `searched`
-    are the seeds that were lived without a kill.
+    of them when it was made as small as possible. "", 0 and None for what does not kill it, or was not looked for;
+    `searched` are the seeds that were lived without a kill.
     """
 
     test: str = ""
@@ -36,7 +36,7 @@ class Measured(msgspec.Struct, frozen=True):
     mean: float = 0.0
     starts: int = 0
     searched: int = 0
-    steps: int = 0
+    steps: int | None = None
 
     @property
     def killed(self) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from planted.bug import ROOT
 
 Probe = Callable[[int], None]
-SHRINKING_RUNS_MAX = 150
+SHRINKING_RUNS_MAX = 100
 """Lives that may be lived to make one failure smaller: all bugs are measured in minutes, not in hours."""
 
 
@@ -60,10 +60,10 @@ def _swarm(seed: int, safety: str) -> None:
         raise Broken(failure.invariant, failure.detail)
 
 
-def shrunk_steps(seed: int, name: str) -> int:
-    """How many steps the smallest life has that fails as this seed's does; 0 for a probe that records none."""
+def shrunk_steps(seed: int, name: str) -> int | None:
+    """How many steps the smallest life has that fails as this seed's does; None for a probe that records none."""
     if not name.startswith("swarm/"):
-        return 0
+        return None
     from tanist.election.settings import Safety
     from tanist.election.simulation.life import run
     from tanist.election.simulation.outcome import Options

@@ -1,6 +1,6 @@
 """Planted bugs of the log on its way: acknowledging, committing, conflicts, snapshots, reads, hand-overs, members."""
 
-from planted.bug import Bug, bug
+from planted.bug import Bug, Edit, bug
 
 _FOLLOWING = "election/following.py"
 _JOINING = "election/joining.py"
@@ -58,7 +58,7 @@ REPLICATION: tuple[Bug, ...] = (
         "            if parting is not None and not self._take(*parting):",
         '            if parting is None:\n                node.cut(end, "shorter")\n'
         "            if parting is not None and not self._take(*parting):",
-        "tests/test_rules.py::test_a_late_shorter_message_cuts_nothing",
+        "tests/test_rules.py::test_what_goes_on_behind_a_message_that_fits_is_kept",
         "life/quorum",
     ),
     bug(
@@ -233,6 +233,7 @@ REPLICATION: tuple[Bug, ...] = (
         _REPLICATION,
         "        if progress.snapshot:\n            self._offer_snapshot(peer, progress)\n        else:",
         "        if progress.snapshot:\n            pass\n        else:",
+        "tests/test_core_snapshots.py::test_an_offer_that_got_lost_is_made_again",
         "life/quorum",
         "life/survivor",
     ),
@@ -254,14 +255,14 @@ REPLICATION: tuple[Bug, ...] = (
         "tests/test_core_reads.py::test_a_cut_off_quorum_server_answers_no_linearizable_read",
         "life/quorum",
     ),
-    bug(
+    Bug(
         "reads-before-the-reign-is-open",
         "nothing is read before the reign's first entry is committed",
-        "election/reads.py",
-        "if not self.waiting or not reign.open or",
-        "if not self.waiting or",
-        "life/quorum",
-        "tests/test_core_reads.py",
+        (
+            Edit("election/reads.py", "if not self.waiting or not reign.open or", "if not self.waiting or"),
+            Edit("election/reads.py", "max(read.commit, reign.opens_at)", "read.commit"),
+        ),
+        ("tests/test_rules.py::test_a_read_waits_for_the_first_entry_of_the_reign", "life/quorum"),
     ),
     bug(
         "hand-over-flag-stays",

@@ -16,8 +16,8 @@ SURVIVOR: tuple[Bug, ...] = (
         "election/safety.py",
         "return min(matches.get(peer, 0) for peer in waited_for)",
         "return max(matches.get(peer, 0) for peer in waited_for)",
+        "tests/test_reign.py::test_an_acknowledgement_waits_for_the_heir_and_then_says_that_it_is_alone",
         "life/survivor",
-        "deaths",
         mark="D12",
     ),
     bug(
@@ -125,8 +125,7 @@ SURVIVOR: tuple[Bug, ...] = (
         _REIGN,
         "self.forming_until = node.now + node.times.timeout if waits else 0",
         "self.forming_until = 0",
-        "deaths",
-        "tests/test_reign.py",
+        "tests/test_rules.py::test_a_new_reign_waits_a_while_for_its_heir_before_it_acknowledges_alone",
     ),
     bug(
         "refused-member-still-waited-for",
@@ -150,6 +149,7 @@ SURVIVOR: tuple[Bug, ...] = (
         _MEETING,
         "        if not verdict.mine:\n            self._give_way(peer, node",
         "        if term.number > reign.term.number:\n            self._give_way(peer, node",
+        "tests/test_rules.py::test_the_better_history_goes_on_whatever_its_number_in_a_number_above_all",
         "life/survivor",
         mark="D17",
     ),
@@ -169,6 +169,7 @@ SURVIVOR: tuple[Bug, ...] = (
         _FOLLOWING,
         "if not node.quorum or term.number <= self.term.number or not plausible(term, node.number):",
         "if term.number <= self.term.number or not plausible(term, node.number):",
+        "tests/test_rules.py::test_a_client_stays_with_its_server_though_another_has_a_higher_number",
         "life/survivor",
         mark="D17",
     ),
@@ -203,6 +204,7 @@ SURVIVOR: tuple[Bug, ...] = (
         _MEETING,
         "            self.core.renew(term.number)",
         "            reign.announce(peer)",
+        "tests/test_rules.py::test_the_better_history_goes_on_whatever_its_number_in_a_number_above_all",
         "life/survivor",
     ),
 )

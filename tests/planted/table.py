@@ -41,7 +41,7 @@ def page() -> str:
 def _summary(known: dict[str, Measured]) -> str:
     found = [known[planted.name] for planted in BUGS if planted.name in known]
     lives = [each.mean for each in found if each.lives]
-    steps = [each.steps for each in found if each.steps]
+    steps = [each.steps for each in found if each.steps is not None]
     told = [
         f"{len(BUGS)} bugs: {sum(1 for each in found if each.test)} killed by a directed test,",
         f"{len(lives)} in random lives, {sum(1 for each in BUGS if each.argued)} argued to be no bug at all.",
@@ -85,7 +85,7 @@ def _killers(found: Measured | None) -> str:
     test = f"{found.test.partition('::')[0].removeprefix('tests/')}: {_plain(found.by)}" if found.test else ""
     lives = f"{found.lives}: {_plain(found.invariant)}" if found.lives else ""
     mean = f"{found.mean:g}" if found.lives else f"> {found.searched}" if found.searched else ""
-    return f"{test} | {lives} | {mean} | {found.steps or ''}"
+    return f"{test} | {lives} | {mean} | {'' if found.steps is None else found.steps}"
 
 
 def _plain(text: str) -> str:
