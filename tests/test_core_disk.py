@@ -113,3 +113,17 @@ def test_a_pause_is_no_hung_disk(safety: Safety) -> None:
     world.thaw(one.name)
     world.run_until(world.settled, SETTLE_MS)
     assert not one.names_of(DiskStalled)
+
+
+def test_a_disk_that_recovers_is_not_slow_for_what_was_asked_before() -> None:
+    world = cluster("a b c", Safety.QUORUM)
+    client = next(p for p in world.running() if p is not server(world))
+    client.slow = 100 * TIMEOUT_MS * 1_000_000 / world.disk
+    world.submit(client.name, b"x")
+    world.run(TIMEOUT_MS / 2)
+    assert client.writes
+    world.disks.recover(client.name)
+    world.run(1)
+    assert not client.writes
+    world.submit(client.name, b"y")
+    world.run_until(lambda: client.commands() == [b"x", b"y"] and not client.writes, 5_000)

@@ -51,28 +51,33 @@ class Disks:
         world = self.world
         peer.writes.append((ready.persist, ready.persist_id))
         peer.written_at = max(peer.written_at, world.now + self._take(peer))
-        world.later(peer.written_at - world.now, self._written, peer, peer.incarnation)
+        world.later(peer.written_at - world.now, self._written, peer, peer.incarnation, ready.persist_id)
 
-    def _written(self, peer: VirtualPeer, incarnation: int) -> None:
-        """The oldest write is done, unless the process or its disk is gone, or hangs."""
-        if peer.core is None or peer.incarnation != incarnation or peer.broken or peer.hung or not peer.writes:
+    def _written(self, peer: VirtualPeer, incarnation: int, persist_id: int) -> None:
+        """A write is done, unless the process or its disk is gone, or hangs, or it was done before."""
+        if peer.core is None or peer.incarnation != incarnation or peer.broken or peer.hung:
             return
-        records, persist_id = peer.writes.popleft()
-        self.keep(peer, records)
-        self.world.feed(peer, Persisted(persist_id))
+        if peer.writes and peer.writes[0][1] == persist_id:
+            records, _ = peer.writes.popleft()
+            self.keep(peer, records)
+            self.world.feed(peer, Persisted(persist_id))
 
     def hang(self, name: str) -> None:
         """Nothing is finished until `recover`; nobody is told."""
         self.world.peers[name].hung = True
 
     def recover(self, name: str) -> None:
-        """The disk works again, at its usual speed: what hung is done at once, in order."""
+        """The disk works again, at its usual speed: what hung, or would have taken long yet, is done at once, in order.
+
+        A process that starts later waits for nothing that an earlier one had asked of the slow disk, either.
+        """
         peer = self.world.peers[name]
-        peer.slow = 1.0
-        if peer.hung:
-            peer.hung = False
-            for _ in range(len(peer.writes)):
-                self.world.later(0, self._written, peer, peer.incarnation)
+        if not peer.hung and peer.slow == 1.0:
+            return
+        peer.slow, peer.hung = 1.0, False
+        peer.written_at = self.world.now
+        for _, persist_id in peer.writes:
+            self.world.later(0, self._written, peer, peer.incarnation, persist_id)
 
     def fail(self, name: str, why: str) -> None:
         """What was not written yet never will be, and the peer is told so."""
