@@ -88,7 +88,7 @@ class FollowingServer(Behaviour):
         if self.term.number > node.number:
             node.adopt_number(self.term.number)
         node.last_server, node.last_address = self.server, self.address
-        node.send(self.server, Follow(self.term, node.number, node.log.history(), node.member))
+        node.send(self.server, Follow(self.term, node.number, node.log.history(), node.member, node.able))
 
     @property
     def log(self) -> Log:

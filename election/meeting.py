@@ -46,8 +46,9 @@ class Meeting:
                 higher = higher or message.history.last_term.number >= reign.term.number
                 self._tell(peer, verdict)
             reign.salvaging.met(peer, message.history, verdict.at)
-            # Who cannot serve lends in a ballot, or archives what is only its own.
-            if not verdict.mine and message.member.serve and not message.member.damaged:
+            # Who cannot serve (told never to, a learner, its disk unfit) would not stand: given way to, it would leave
+            # everyone without a server, time and again. It lends in a ballot, or archives what is only its own.
+            if not verdict.mine and message.able:
                 self._give_way(peer, message.member.address, verdict.why)
                 return
         if higher:

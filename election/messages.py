@@ -74,6 +74,8 @@ class Follow(Message, frozen=True):
     own_number: int
     history: History
     member: Member
+    able: bool = True
+    """Whether it could serve itself: a history that goes on needs a server that has it."""
 
 
 class Refuse(Message, frozen=True):

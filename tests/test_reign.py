@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from alone import Alone
+from alone import MEMBERS, Alone
 from scenario import SETTLE_MS, cluster, heir, reign, server
 
 from tanist.election.commit import Durability
@@ -11,11 +11,13 @@ from tanist.election.entries import Entry, Kind
 from tanist.election.fallbacks import NO_LIST
 from tanist.election.history import History, Term
 from tanist.election.history import Reign as Reigned
+from tanist.election.log import roster_entry_body
 from tanist.election.messages import (
     Append,
     Claim,
     Confirm,
     Follow,
+    Goodbye,
     HandOver,
     Heartbeat,
     RequestVote,
@@ -176,10 +178,24 @@ def test_a_better_history_goes_on_if_its_peer_can_serve(serves: bool) -> None:
     mine = one.core.node.log.history_at(3)
     theirs = History((*mine.reigns, Reigned(Term(2, "id-x"), 4, mine.commands)), 9, mine.commands + 5)
     member = Member("id-b", "id-b", "id-b:1", serve=serves)
-    one.hear("id-b", Follow(term, term.number, theirs, member))
+    one.hear("id-b", Follow(term, term.number, theirs, member, serves))
     assert one.core.role is (Role.SEEKING if serves else Role.SERVER)
     assert bool(one.of(HandOver)) is serves
     assert bool(one.of(Append)) is not serves
+
+
+def test_a_learner_says_that_it_cannot_serve_so_that_nobody_gives_way_to_it() -> None:
+    """It would not stand, and whoever gave way to it would serve next, and give way again, for ever."""
+    one = Alone(Safety.SURVIVOR)
+    mine = one.core.node.log.history()
+    one.hear("id-b", Serving(Term(3, "id-b"), mine, 1))
+    assert [follow.able for follow in one.of(Follow) if isinstance(follow, Follow)] == [True]
+    learner = MEMBERS.with_member(Member("id-a", "id-a", "id-a:1", voter=False, damaged=2))
+    demoted = Entry(3, "id-b", Kind.ROSTER, 0, 0, roster_entry_body(learner))
+    one.hear("id-b", Append(Term(3, "id-b"), mine.last, mine.last_term, (demoted,), 0, "alone", 1))
+    one.hear("id-b", Goodbye("it stops"))
+    one.hear("id-c", Serving(Term(4, "id-c"), mine, 1))
+    assert [follow.able for follow in one.of(Follow) if isinstance(follow, Follow)] == [False]
 
 
 def test_whoever_just_voted_is_not_called_back_by_the_old_server() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tanist.election.candidacy import BALLOTS_STRETCH_MAX
 from tanist.election.settings import MS, Pace, Safety
 from tanist.election.simulation.world import World
 
@@ -33,6 +34,10 @@ def one_server_ms(world: World, pace: Pace, safety: Safety, peers: int) -> float
     if safety is Safety.SURVIVOR:
         # What left the commit set without a word is waited for until it cannot count itself.
         waits += pace.sync_timeout_ms
+    if any(peer.hung for peer in world.peers.values()):
+        # Outside the core a disk hangs: until its peer notices it stands and votes, and no vote of its gets there; who
+        # asked for it waits as long as a ballot takes that failed often, for the canvass and for the votes.
+        waits += pace.disk_timeout_ms + 2 * BALLOTS_STRETCH_MAX * pace.ballot_ms
     travel = 40 * (2 * world.latency + world.disk) / MS
     return noticed + waits + 2 * ballot_ms(pace, peers) + travel
 

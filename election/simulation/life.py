@@ -253,7 +253,9 @@ class Life:
         world.jitter = 0.0
         world.network.calm()
         self._repair(core)
-        world.mend(*((a, b) for a in names for b in names if a != b))
+        if len(names) > 1:
+            # Without any way said it would mend all, and one alone has none.
+            world.mend(*((a, b) for a in names for b in names if a != b))
         self._clients_at(names)
         # In survivor mode the core itself may be in pieces, which must find each other first.
         bound = bounds.one_server_ms if self.setup.safety is Safety.QUORUM else bounds.healed_ms
