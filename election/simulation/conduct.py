@@ -193,7 +193,8 @@ class Conduct:
                     raise Broken("speaks-for-live-server", f"{peer.name} speaks for a live server, and is {core.role}")
             case HandOver(heir=heir) if isinstance(core.behaviour, Reign) and core.behaviour.handover is not None:
                 other, log = self.world.by_id.get(heir), core.node.log
-                if other is not None and not holds(other.stored, log.last, log.last_term):
+                # What it held may have been on a disk that is no more, behind a connection that does not say so yet.
+                if other is not None and not other.lost and not holds(other.stored, log.last, log.last_term):
                     raise Broken("hand-over-complete", f"{peer.name} hands over to {heir}, which lacks entries")
             case Canvass(number):
                 self._canvassed[peer.name] = peer.incarnation, number
