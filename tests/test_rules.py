@@ -6,6 +6,8 @@ import pytest
 from alone import Alone
 
 from tanist.election import ballots
+from tanist.election.archived import ArchivedEntry, HealBegun, heal_body
+from tanist.election.beside import Beside
 from tanist.election.candidacy import Candidacy
 from tanist.election.contacts import Contacts
 from tanist.election.entries import Entry, Kind, Proposal
@@ -28,6 +30,7 @@ from tanist.election.messages import (
     NotYet,
     Oppose,
     RequestVote,
+    Salvage,
     Serving,
     Stored,
     Support,
@@ -487,3 +490,53 @@ def test_only_a_heartbeat_sent_after_waking_proves_a_reign(safety: Safety) -> No
     for peer in ("id-b", "id-c"):
         one.hear(peer, Confirm(term, reign(one).round, 2, 0, 3))
     assert reign(one).proving is None
+
+
+def salvage(term: Term, index: int, *, last: bool = False) -> Salvage:
+    """What a client says that it would lose: one command of another history, at that old index."""
+    old = Entry(2, "id-x", Kind.COMMAND, 0, 0, b"old")
+    return Salvage(term, 3, old.term, (ArchivedEntry("", index, old, True),), 1, 1, last)
+
+
+def test_a_heal_whose_client_falls_silent_gives_its_turn_away() -> None:
+    one = Alone(Safety.SURVIVOR)
+    term = one.win()
+    for peer in ("id-b", "id-c"):
+        one.welcome(peer, one.core.node.log.history_at(3))
+    one.hear("id-b", salvage(term, 4))
+    before = one.core.node.log.last
+    one.hear("id-c", salvage(term, 5))
+    assert one.core.node.log.last == before, "one heal at a time"
+    for _ in range(int(PACES["classic"].heal_timeout_ms / 200) + 1):
+        one.feed(Tick(), 200)
+    before = one.core.node.log.last
+    one.hear("id-c", salvage(term, 5))
+    assert one.core.node.log.last > before
+
+
+def test_what_was_said_to_another_reign_is_not_archived_in_this_one() -> None:
+    one = Alone(Safety.SURVIVOR)
+    term = one.win()
+    one.welcome("id-b", one.core.node.log.history_at(3))
+    before = one.core.node.log.last
+    one.hear("id-b", salvage(Term(term.number - 1, "id-a"), 4))
+    assert one.core.node.log.last == before
+    one.hear("id-b", salvage(term, 4))
+    assert one.core.node.log.last > before
+
+
+def test_a_copy_takes_the_logs_place_when_all_that_would_be_lost_is_in_it_and_committed() -> None:
+    node = Alone(Safety.SURVIVOR).core.node
+    beside = Beside(node, 1)
+    lost = list(node.log.between(2, 3))
+    begun = Entry(5, "id-b", Kind.HEAL, 0, 0, heal_body(HealBegun("h", 1, Term(2, "id-b"), ("id-a",))))
+    kept = [heal_body(ArchivedEntry("h", i, entry, True)) for i, entry in enumerate(lost, 2)]
+    archived = [Entry(5, "id-b", Kind.ARCHIVED, 0, 0, body) for body in kept]
+    beside.take(2, [begun, archived[0]])
+    assert not beside.whole(3), "one is not in it"
+    beside.take(4, [archived[1]])
+    assert not beside.whole(3), "the last of them is not committed"
+    assert beside.whole(4)
+    assert not beside.whole(5), "more is committed than is in it"
+    beside.take(2, [Entry(6, "id-c", Kind.REIGN, 0, 0, b"")])
+    assert not beside.whole(2), "what was in it is cut"
