@@ -540,3 +540,12 @@ def test_a_copy_takes_the_logs_place_when_all_that_would_be_lost_is_in_it_and_co
     assert not beside.whole(5), "more is committed than is in it"
     beside.take(2, [Entry(6, "id-c", Kind.REIGN, 0, 0, b"")])
     assert not beside.whole(2), "what was in it is cut"
+
+
+def test_a_new_reign_ends_the_heals_that_another_left_open() -> None:
+    one = Alone(Safety.SURVIVOR)
+    begun = HealBegun("2@id-b:4", 1, Term(1, "id-c"), ("id-c",))
+    one.core.node.append([Entry(2, "id-b", Kind.HEAL, 0, 0, heal_body(begun))])
+    assert one.core.node.log.archived.open
+    one.win()
+    assert not one.core.node.log.archived.open
