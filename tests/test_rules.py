@@ -546,6 +546,7 @@ def test_a_new_reign_ends_the_heals_that_another_left_open() -> None:
     one = Alone(Safety.SURVIVOR)
     begun = HealBegun("2@id-b:4", 1, Term(1, "id-c"), ("id-c",))
     one.core.node.append([Entry(2, "id-b", Kind.HEAL, 0, 0, heal_body(begun))])
+    one.take(one.core.node.out)
     assert one.core.node.log.archived.open
     one.win()
     assert not one.core.node.log.archived.open
