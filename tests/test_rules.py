@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from alone import Alone
 
@@ -10,6 +12,7 @@ from tanist.election.archived import ArchivedEntry, HealBegun, heal_body
 from tanist.election.beside import Beside
 from tanist.election.candidacy import Candidacy
 from tanist.election.contacts import Contacts
+from tanist.election.core import Core
 from tanist.election.entries import Entry, Kind, Proposal
 from tanist.election.events import ClaimLapsed
 from tanist.election.evidence import Evidence
@@ -24,9 +27,12 @@ from tanist.election.messages import (
     Conflict,
     Fetch,
     Following,
+    Found,
+    FoundAnswer,
     Heartbeat,
     Leave,
     Lend,
+    Message,
     NotYet,
     Oppose,
     RequestVote,
@@ -36,11 +42,14 @@ from tanist.election.messages import (
     Support,
     Vote,
 )
+from tanist.election.node import Self
 from tanist.election.order import waited_for
-from tanist.election.ready import LinkDown, LinkUp, ReadAsked, Received, Remote, Submit, Tick
+from tanist.election.ready import LinkDown, LinkUp, Persisted, ReadAsked, Received, Remote, Submit, Tick
+from tanist.election.records import Stored as Disk
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
-from tanist.election.settings import MS, PACES, Safety
+from tanist.election.roster import Member, Roster
+from tanist.election.settings import MS, PACES, ElectionSettings, Safety
 
 BOTH = pytest.mark.parametrize("safety", list(Safety), ids=str)
 RANKED = ("id-a", "id-b", "id-c")
@@ -550,3 +559,29 @@ def test_a_new_reign_ends_the_heals_that_another_left_open() -> None:
     assert one.core.node.log.archived.open
     one.win()
     assert not one.core.node.log.archived.open
+
+
+def founders(*ids: str) -> Roster:
+    return Roster(tuple(Member(i, i, f"{i}:1") for i in ids))
+
+
+def test_one_acceptance_of_a_founding_is_open_at_a_time_and_a_refusal_is_for_good() -> None:
+    settings = ElectionSettings(safety=Safety.QUORUM, expect=3)
+    core = Core(Self("id-b", "b", "b:1"), settings, Disk(), Random(1))
+    core.start(0, 0)
+    core.step(1, LinkUp(Remote("id-c", "c", "c:1", (1, 0), True, 0), None))
+    first, second = founders("id-a", "id-b", "id-c"), founders("id-b", "id-c", "id-d")
+
+    def answer(message: Message) -> list[tuple[int, bool]]:
+        ready = core.step(2, Received("id-c", message))
+        sent = [m for _, m in ready.send]
+        if ready.persist:
+            sent += [m for _, m in core.step(2, Persisted(ready.persist_id)).send]
+        return [(m.number, m.accepted) for m in sent if isinstance(m, FoundAnswer)]
+
+    assert answer(Found(1, first)) == [(1, True)]
+    assert answer(Found(2, second)) == [(2, False)]
+    assert answer(FoundAnswer(1, first, False)) == [], "the first attempt is over, and frees this peer"
+    assert core.node.founding is None
+    assert answer(Found(2, second)) == [(2, False)]
+    assert answer(Found(3, second)) == [(3, True)]
