@@ -11,6 +11,8 @@ class Contact:
 
     answered: bool = False
     asked_at: int | None = None
+    unanswered_since: int | None = None
+    """Since when it has been asked and says nothing, over a link that stands."""
     counting_until: int | None = None
     fresh: bool = False
     able: bool = True
@@ -19,6 +21,10 @@ class Contact:
     failed: str = ""
     refusals: int = 0
     """Attempts refused in a row: throughout a whole retry round, and the process is gone for certain."""
+
+    def silent(self, now: int, interval: int) -> bool:
+        """Whether it has been asked for a whole interval, and nothing came back."""
+        return self.unanswered_since is not None and now - self.unanswered_since >= interval
 
     def why_not(self) -> str:
         """Why it does not stand before me."""
@@ -52,7 +58,7 @@ class Contacts:
         """A dial of this peer failed, or its link ended."""
         contact = self.of(peer)
         contact.answered = False
-        contact.asked_at = None
+        contact.asked_at = contact.unanswered_since = None
         contact.counting_until = None
         contact.failed = evidence
         contact.refusals = contact.refusals + 1 if refused else 0

@@ -41,6 +41,13 @@ def before_me(node: Node, contacts: Contacts) -> list[str]:
     return [*listed, *sorted(better)]
 
 
+def met_history(node: Node, contacts: Contacts) -> bool:
+    """Survivor mode: whether this peer has no history, and one that answers has one and may stand."""
+    if node.quorum or node.log.last:
+        return False
+    return any(c.answered and c.able and c.history.last for c in contacts.by_id.values())
+
+
 def waited_for(node: Node, contacts: Contacts, evidence: str) -> list[str]:
     """Survivor mode: members that may hold what this peer, which does not count, never had."""
     out = []

@@ -15,17 +15,8 @@ from tanist.election.contacts import Contacts
 from tanist.election.evidence import ENDS_RETRIES, Evidence
 from tanist.election.founding import Founding
 from tanist.election.history import NO_TERM, Term
-from tanist.election.messages import (
-    Claim,
-    Following,
-    Found,
-    FoundAnswer,
-    Message,
-    NotYet,
-    Seek,
-    Serving,
-)
-from tanist.election.order import before_me, waited_for, who_may_know
+from tanist.election.messages import Claim, Following, Found, FoundAnswer, Message, NotYet, Seek, Serving
+from tanist.election.order import before_me, met_history, waited_for, who_may_know
 from tanist.election.ready import Remote
 from tanist.election.retries import Retries
 from tanist.election.roles import Role
@@ -137,7 +128,10 @@ class Seeking(Behaviour):
 
     def _ask_everyone(self) -> None:
         node = self.node
-        for peer in list(node.links):
+        for peer, remote in list(node.links.items()):
+            if self.contacts.of(peer).silent(node.now, node.times.retry):
+                # Its connection may be dead with nobody told, or lag behind what was lost: a new one knows.
+                node.dial(remote.address, node.times.retry)
             self._ask(peer)
         linked = {remote.address for remote in node.links.values()}
         for address, peer in self._targets().items():
@@ -147,7 +141,10 @@ class Seeking(Behaviour):
     def _ask(self, peer: str) -> None:
         node = self.node
         ends_in = self.retries.remaining(node.now) if self.retries else 0
-        self.contacts.of(peer).asked_at = node.now
+        contact = self.contacts.of(peer)
+        contact.asked_at = node.now
+        if contact.unanswered_since is None:
+            contact.unanswered_since = node.now
         history, linked = node.log.history(), node.linked_addresses()
         seek = Seek(history, node.fallbacks, self.lost, self.evidence, ends_in / MS, node.fresh, linked, node.able)
         node.send(peer, seek)
@@ -157,6 +154,7 @@ class Seeking(Behaviour):
     def link_up(self, remote: Remote, dialed: str | None) -> None:
         if dialed is not None:
             self.reached.add(dialed)
+        self.contacts.of(remote.id).unanswered_since = None
         self._ask(remote.id)
         if self.founding is not None:
             self.founding.look_again()
@@ -183,6 +181,7 @@ class Seeking(Behaviour):
         self._consider()
 
     def received(self, peer: str, message: Message) -> None:
+        self.contacts.of(peer).unanswered_since = None
         match message:
             case Serving(term=term) | Claim(term=term):
                 self._met_server(peer, term)
@@ -365,7 +364,7 @@ class Seeking(Behaviour):
         elif self.way is Way.WALKING:
             if self.stand_at is not None and now < self.stand_at:
                 return
-            if self.waiting_until is not None and now < self.waiting_until and not self._all_settled():
+            if self.waiting_until is not None and now < self.waiting_until and self._missing():
                 return
             if self.holding is None or self.holding[0] not in self.node.links:
                 self._walk()
@@ -430,7 +429,7 @@ class Seeking(Behaviour):
         if not node.able:
             self._cannot_stand()
             return
-        if self._met_history():
+        if met_history(node, self.contacts):
             # It stands once it has waited for what it may lack; this peer has nothing to serve but an empty state.
             self._again_after(node.times.round)
             return
@@ -443,18 +442,8 @@ class Seeking(Behaviour):
         node.emit(events.FallbackChosen(node.me.id, "nobody is before me"))
         self.core.stand(self.evidence)
 
-    def _met_history(self) -> bool:
-        """Survivor mode: whether this peer has no history, and one that answers has one and may stand."""
-        node = self.node
-        if node.quorum or node.log.last:
-            return False
-        return any(c.answered and c.able and c.history.last for c in self.contacts.by_id.values())
-
     def _waited(self) -> bool:
         return self.node.now - self.since >= self.node.times.start_wait
-
-    def _all_settled(self) -> bool:
-        return not self._missing()
 
     def _missing(self) -> list[str]:
         """For whom to wait before standing: in quorum mode, and while this peer counts, for nobody."""

@@ -335,7 +335,7 @@ SEARCHES: tuple[Bug, ...] = (
         "fresh-peer-stands",
         "a peer without history never stands against one with history",
         _SEEKING,
-        "        if self._met_history():\n",
+        "        if met_history(node, self.contacts):\n",
         "        if False:\n",
         "tests/test_core_failover.py::test_a_peer_without_history_never_stands_against_one_that_has_some",
         "life/survivor",
