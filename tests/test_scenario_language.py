@@ -122,7 +122,7 @@ def test_when_and_in_which_mode() -> None:
     ("text", "why"),
     [
         ("cut a", "line 1: 'cut a' does not read as `cut A<>B` or `cut A>B`"),
-        ("mend\n\npaus a 4s", "line 3: there is no step 'paus'; there are: add,"),
+        ("mend\n\npaus a 4s", "line 3: there is no step 'paus'; there are: abandon, add,"),
         ("run 5", r"line 1: 'run 5' does not read as `run MS`"),
         ("run 5d", "line 1: '5d' is no time: write a number and one of us, ms, s, min, h"),
         ("expect server", r"line 1: 'server' does not read as `server PEER`"),

@@ -24,6 +24,7 @@ from tanist.election.simulation.broken import Broken
 from tanist.election.simulation.inside import holds
 from tanist.election.simulation.world import VirtualPeer, World
 
+_NO_LIST = 0, Role.SEEKING, (Term(0, ""), 0)
 _decode_roster = msgspec.msgpack.Decoder(Roster).decode
 
 
@@ -223,8 +224,11 @@ class Conduct:
     def _keeps_lists(self, peer: VirtualPeer) -> None:
         core = peer.core
         assert core is not None
-        incarnation, role, age = self._lists.get(peer.name, (0, Role.SEEKING, (Term(0, ""), 0)))
-        now = core.node.fallbacks.age()
+        incarnation, role, age = self._lists.get(peer.name, _NO_LIST)
+        listed = core.node.fallbacks
+        if listed.version == age[1] and listed.term is age[0] and role is core.role and incarnation == peer.incarnation:
+            return
+        now = listed.age()
         if now < age and incarnation == peer.incarnation and role is Role.SEEKING and core.role is Role.SEEKING:
             raise Broken("list-order", f"{peer.name} took an older list while it sought a server")
         self._lists[peer.name] = peer.incarnation, core.role, now

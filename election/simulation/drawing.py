@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
+from tanist.election.condition import Load, Power
 from tanist.election.roles import Role
 from tanist.election.settings import Safety, Serve
 from tanist.election.simulation import steps
@@ -34,6 +35,8 @@ class Drawer:
         self.kinds = [kind for kind, _ in setup.faults]
         self.weights = [weight for _, weight in setup.faults]
         self.names = list(world.peers)
+        self.taken_out = 0
+        """Members that a person took out: like lost disks they count for nothing any more."""
         self.round_ms = setup.peers[0][1].pace.retry_interval_ms * (setup.peers[0][1].pace.retry_attempts + 1)
 
     def draw(self) -> Drawn:
@@ -84,7 +87,7 @@ class Drawer:
         """Whether the cluster may lose this disk: never every copy, in quorum mode never half of them."""
         if self.setup.beyond:
             return True
-        lost = 1 + sum(p.lost for p in self.world.peers.values())
+        lost = 1 + self.taken_out + sum(p.lost for p in self.world.peers.values())
         count = len(self.names)
         others = [p for p in self.world.peers.values() if p is not peer and p.sound and p.stored.last]
         if not any(p.settings.serve is not Serve.NEVER for p in others):
@@ -223,7 +226,39 @@ class Drawer:
 
     def _handover(self) -> Act | Drawn:
         peer = self._aimed()
-        return steps.HandOver(peer.name) if peer else []
+        if peer is None:
+            return []
+        return steps.HandOver(peer.name, self.rng.choice(self.names) if self.rng.random() < 0.3 else "")
+
+    # People
+
+    def _leave(self) -> Act | Drawn:
+        """Rarely: whoever was taken out takes no part any more."""
+        peer, at = self._aimed(), self._aimed()
+        if peer is None or at is None or self.rng.random() < 0.8 or not self._expendable(peer):
+            return []
+        self.taken_out += 1
+        return steps.Leave(peer.name, at.name)
+
+    def _machine(self) -> Act | Drawn:
+        peer = self._aimed()
+        power, load = self.rng.choice(list(Power)), self.rng.choice(list(Load))
+        return steps.Machine(peer.name, power.name, load.name) if peer else []
+
+    def _abandon(self) -> Act | Drawn:
+        """Only while somebody that a founding waits for is down and has not accepted it: else it may have been opened
+        already, and two clusters that were founded apart never come together."""
+        peer = self._aimed()
+        core = peer.core if peer is not None else None
+        founded = any(p.roster().members for p in self.world.peers.values())
+        if peer is None or core is None or self.setup.safety is Safety.SURVIVOR or founded:
+            return []
+        attempt = core.node.founding
+        for member in attempt.members.members if attempt is not None else ():
+            other = self.world.by_id.get(member.id)
+            if other is None or (other.core is None and other.stored.founding is None):
+                return steps.Abandon(peer.name)
+        return []
 
     # Disks
 

@@ -36,6 +36,7 @@ class Inside:
         self._matches: dict[tuple[str, str], tuple[Progress, int]] = {}
         self._acknowledged: dict[str, tuple[int, Term, int]] = {}
         self._verified: dict[str, int] = {}
+        self._durable: dict[str, tuple[int, int]] = {}
         self._voters: dict[str, frozenset[str]] = {}
         """Those of the last step: a change of the roster may follow a commit in the same step."""
 
@@ -46,11 +47,15 @@ class Inside:
         node = core.node
         if node.commit > node.log.last:
             raise Broken("commit-in-log", f"{peer.name} committed {node.commit} of a log that ends at {node.log.last}")
-        if not peer.damaged and not holds(peer.stored, node.durable, node.log.term_at(node.durable)):
+        # What it believes, or what is on its disk, changes in these steps alone.
+        changed = ready.persist or self._durable.get(peer.name) != (peer.incarnation, node.durable)
+        if changed and not peer.damaged and not holds(peer.stored, node.durable, node.log.term_at(node.durable)):
             raise Broken(
                 "durable-on-disk",
                 f"{peer.name} believes {node.durable} to be on its disk, which ends at {peer.stored.last}",
             )
+        if changed:
+            self._durable[peer.name] = peer.incarnation, node.durable
         behaviour = core.behaviour
         if isinstance(behaviour, FollowingServer):
             self._follows(peer, behaviour, ready)
@@ -70,10 +75,11 @@ class Inside:
                 "keeps-what-it-acknowledged",
                 f"{peer.name} cut its log to {log.last} after it acknowledged {match} to {term}",
             )
-        for _, message in ready.send:
-            if isinstance(message, StoredTo) and message.term == behaviour.term:
-                match = max(match, message.match)
-        self._acknowledged[peer.name] = peer.incarnation, behaviour.term, match
+        if ready.send:
+            for _, message in ready.send:
+                if type(message) is StoredTo and message.term == behaviour.term:
+                    match = max(match, message.match)
+            self._acknowledged[peer.name] = peer.incarnation, behaviour.term, match
         verified = behaviour.verified
         if verified and self._verified.get(peer.name) != verified:
             self._verified[peer.name] = verified

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+from tanist.election.joining import LEFT_TEXT
 from tanist.election.linearizability.check import Verdict, check
 from tanist.election.linearizability.models import Register
 from tanist.election.linearizability.operations import Operation as Seen
@@ -177,6 +178,8 @@ class Life:
 
     def _befall(self, act: Act) -> None:
         """Do it, if it makes sense now: of a recorded life any part can be repeated."""
+        if self.setup.rush and self.world.streams.workload.random() < self.setup.rush:
+            self.workload.hurry()
         try:
             perform(self.world, act)
         except CannotPerform:
@@ -214,7 +217,7 @@ class Life:
     def _core(self) -> list[str]:
         """The peers that will be well: as many as it takes to serve, in the order that the setup says."""
         world, setup = self.world, self.setup
-        well = [n for n in setup.order if world.peers[n].sound]
+        well = [n for n in setup.order if world.peers[n].sound and not _was_taken_out(world.peers[n])]
         chosen: list[str] = []
         for name in well:
             chosen.append(name)
@@ -230,6 +233,8 @@ class Life:
             return True
         # Every roster that any disk has must be served by a majority; what is not founded yet needs everyone.
         for peer in self.world.peers.values():
+            if _was_taken_out(peer):
+                continue
             voters = peer.roster().voters()
             if not voters:
                 if not peer.wiped:
@@ -259,7 +264,7 @@ class Life:
         self._clients_at(names)
         # In survivor mode the core itself may be in pieces, which must find each other first.
         bound = bounds.one_server_ms if self.setup.safety is Safety.QUORUM else bounds.healed_ms
-        self._wait_for("healthy core", lambda: self._followed(core), self._bound(bound))
+        self._wait_for("healthy core", lambda: self._followed(core), self._bound(bound) + self._backlog_ms())
         begun = world.now
         world.run(STABLE_ROUNDS * self.pace.heartbeat_timeout_ms)
         self._answered_within(begun, "healthy core")
@@ -274,11 +279,14 @@ class Life:
         if not self._one_may_serve():
             return
         self._clients_at(self.names)
-        self._wait_for("full heal", self._all_follow, self._bound(bounds.healed_ms))
+        self._wait_for("full heal", self._all_follow, self._bound(bounds.healed_ms) + self._backlog_ms())
         self.workload.stop()
         begun = world.now
         self._answered_within(begun, "full heal")
         self._wait_for("rest", world.settled, self._bound(bounds.healed_ms))
+        for peer in world.peers.values():
+            if _was_taken_out(peer):
+                world.gives_up(peer.name)
         self.invariants.final()
 
     def _repair(self, peers: list[VirtualPeer]) -> None:
@@ -288,6 +296,8 @@ class Life:
             world.disks.recover(peer.name)
             if peer.broken and peer.core is not None:
                 world.kill(peer.name)
+            if _was_taken_out(peer):
+                continue
             if peer.core is None:
                 world.start(peer.name)
             elif peer.frozen:
@@ -299,7 +309,13 @@ class Life:
         return self._can_serve(self.names)
 
     def _followed(self, peers: list[VirtualPeer]) -> bool:
-        """All of these peers follow one server, openly; it may be one of them, or stand outside and reach them all."""
+        """All of these peers follow one server, openly; it may be one of them, or stand outside and reach them all.
+
+        Who was taken out of the cluster meanwhile ended, and follows nobody.
+        """
+        peers = [p for p in peers if not _was_taken_out(p)]
+        if not peers:
+            return True
         followed = {p.core.server if p.core is not None else None for p in peers}
         server = self.world.by_id.get(followed.pop() or "")
         if followed or server is None or server.core is None:
@@ -325,6 +341,10 @@ class Life:
 
     def _bound(self, of: Callable[..., float]) -> float:
         return of(self.world, self.pace, self.setup.safety, len(self.names))
+
+    def _backlog_ms(self) -> float:
+        """A fault of the network is over when the last message that it held up has arrived."""
+        return self.world.network.backlog_ns() / MS
 
     def _answered_within(self, begun: int, phase: str) -> None:
         """Every operation that was under way is answered soon: a few tries, each after the patience of its client."""
@@ -370,6 +390,11 @@ class Life:
             self.world.run_ns(ns)
         if self.world.events > EVENTS_MAX:
             raise Broken("chatter", f"{self.world.events} events in {self._now_ms():.0f} ms: {self.world.describe()}")
+
+
+def _was_taken_out(peer: VirtualPeer) -> bool:
+    """Whether this peer was told that it is no member any more, and ended."""
+    return peer.core is None and LEFT_TEXT in peer.halted
 
 
 def seen_by_clients(history: Sequence[Operation]) -> list[Seen]:

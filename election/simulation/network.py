@@ -93,6 +93,12 @@ class Network:
         self.clogged.clear()
         self.extra.clear()
 
+    def backlog_ns(self) -> int:
+        """How long until all has arrived that is on its way: what was lost or held up comes late, though all is well
+        now."""
+        now = self.world.now
+        return max([0, *(at - now for link in self.links() for at in link.arrived.values())])
+
     def links(self) -> list[Link]:
         """All links that an end still has, each once."""
         return list(dict.fromkeys(x for p in self.world.peers.values() for group in p.links.values() for x in group))
@@ -239,7 +245,9 @@ class Network:
         if other.unreachable or other.port is Port.DARK or there in self.cuts or back in self.cuts:
             fail(timeout, Evidence.UNREACHABLE)
             return
-        if other.core is None or other.port is Port.REFUSING:
+        if other.port is Port.FOREIGN:
+            fail(2 * self.take(), Evidence.REJECTED)
+        elif other.core is None or other.port is Port.REFUSING:
             fail(world.latency, Evidence.REFUSED)
         elif other.frozen or peer is other or other.port is Port.MUTE:
             fail(timeout, Evidence.SILENT)

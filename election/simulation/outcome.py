@@ -64,6 +64,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     clients: int
     keys: int
     think_ms: float
+    rush: float = 0.0
+    """How often clients that are idle ask at once when something befalls the cluster."""
     beyond: bool = False
 
 

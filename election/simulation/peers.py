@@ -34,6 +34,8 @@ class Port(StrEnum):
     """Connections are accepted, and no hello is ever said."""
     DARK = "dark"
     """Nothing answers at all."""
+    FOREIGN = "foreign"
+    """Another cluster's peer has its address, whether it runs or not."""
 
 
 class KeptSnapshot(NamedTuple):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import msgspec
 
 from tanist.election import messages
+from tanist.election.condition import Load, Power
 from tanist.election.messages import Message
+from tanist.election.ready import AbandonAsked, ConditionRead
 from tanist.election.settings import MS
 from tanist.election.simulation import steps
 from tanist.election.simulation.interception import Fate
@@ -39,6 +43,16 @@ def perform(world: World, act: Act) -> None:
             world.hand_over(peer, _known(world, to).id if to else None)
         case steps.Leave(member, at):
             world.leave(_running(world, at or member).name, _known(world, member).id)
+        case steps.Abandon(peer):
+            world.feed(_running(world, peer), AbandonAsked())
+        case steps.Machine(peer, power, load):
+            try:
+                condition = ConditionRead(Power[power], Load[load])
+            except KeyError as error:
+                raise CannotPerform(
+                    f"no machine says {error}; powers: {_names(Power)}; loads: {_names(Load)}"
+                ) from None
+            world.feed(_running(world, peer), condition)
         case steps.Snapshot(peer):
             _running(world, peer)
             world.snapshot(peer)
@@ -46,6 +60,10 @@ def perform(world: World, act: Act) -> None:
             world.run(ms)
         case _:
             _process(world, act)
+
+
+def _names(of: type[Enum]) -> str:
+    return ", ".join(each.name for each in of)
 
 
 def _known(world: World, name: str) -> VirtualPeer:

@@ -107,7 +107,10 @@ class Stall(Act, frozen=True):
 
 
 class Listens(Act, frozen=True):
-    """What a dial finds at a running peer: open, refusing, mute (accepts, never says hello) or dark (no answer)."""
+    """What a dial finds at a peer: open, refusing, mute (accepts, never says hello), dark (no answer) or foreign.
+
+    All but the last are of a running peer; at a foreign one a peer of another cluster listens at its address.
+    """
 
     forms = ("port {peer:peer} {state:word}",)
     peer: str
@@ -354,6 +357,23 @@ class Leave(Act, frozen=True):
     forms = ("leave {member:peer}", "leave {member:peer} at {peer:peer}")
     member: str
     peer: str = ""
+
+
+class Abandon(Act, frozen=True):
+    """A person gives up the founding that a peer waits for."""
+
+    forms = ("abandon {peer:peer}",)
+    peer: str
+
+
+class Machine(Act, frozen=True):
+    """What a peer's machine says of itself from here on: LOW_BATTERY, BATTERY or MAINS; OVERLOADED, BUSY or FREE."""
+
+    forms = ("machine {peer:peer} {power:word} {load:word}",)
+    real = False
+    peer: str
+    power: str
+    load: str
 
 
 class Goodbye(Act, frozen=True):

@@ -20,8 +20,13 @@ FAULTLESS_PART = 8
 """One seed in so many has no faults at all."""
 CHAOS_ROUNDS = (6, 30)
 """How many retry rounds the chaos lasts."""
-OPERATIONS_ABOUT = 2000
-"""How many operations clients ask for in a life, at most, give or take: what the check of them takes its time for."""
+OPERATIONS_EVENTS = 1_200
+"""How many messages and writes the operations of a calm life take, give or take; a busy one has `BUSY` times as many.
+
+Most of what goes wrong goes wrong around a fault: clients ask more then (`Setup.rush`), and are calm in between."""
+BUSY = 6
+PACE_WEIGHTS = {"classic": 14, "lan": 3, "fast": 1, "hostile": 2}
+"""How often each pace is drawn: an hour of the patient ones costs little, and they are what people run."""
 FAULTS = (
     "cut",
     "one_way",
@@ -48,6 +53,9 @@ FAULTS = (
     "wipe",
     "handover",
     "goodbye",
+    "leave",
+    "machine",
+    "abandon",
 )
 """All kinds of faults; `acts` says what each does."""
 
@@ -63,8 +71,9 @@ def draw(seed: int, options: Options, *, codec: bool) -> Setup:
     faultless = faultless if options.faultless is None else options.faultless
     pace_name, pace = _pace(rng, faultless)
     names = tuple(NAMES[:count])
-    common = _common(rng, safety, pace, count)
-    peers = tuple((name, _own(rng, common, first=name == names[0])) for name in names)
+    common = _common(rng, safety, pace, count) | _people(rng, safety, pace, faultless)
+    differ = rng.random() < 0.2
+    peers = tuple((name, _own(rng, common, first=name == names[0], differs=differ)) for name in names)
     round_ms = max(pace.retry_interval_ms * (pace.retry_attempts + 1), pace.heartbeat_timeout_ms)
     chaos_ms = options.length_ms or rng.uniform(*CHAOS_ROUNDS) * round_ms
     kinds = [(kind, rng.expovariate(1.0) + 0.1) for kind in FAULTS if rng.random() < 0.5]
@@ -73,7 +82,8 @@ def draw(seed: int, options: Options, *, codec: bool) -> Setup:
     rng.shuffle(order)
     jitter = rng.choice([0.0, 1.0, 3.0])
     clients = rng.choice([1, 2, 4, 8])
-    think_ms = max(pace.heartbeat_every_ms * rng.choice([0.02, 0.1, 0.5, 2.0]), chaos_ms * clients / OPERATIONS_ABOUT)
+    operations = OPERATIONS_EVENTS / (4 * count) * rng.choice([1, 1, 1, 1, BUSY])
+    think_ms = max(pace.heartbeat_every_ms * rng.choice([0.02, 0.1, 0.5, 2.0]), chaos_ms * clients / operations)
     return Setup(
         seed=seed,
         safety=safety,
@@ -98,12 +108,13 @@ def draw(seed: int, options: Options, *, codec: bool) -> Setup:
         clients=clients,
         keys=rng.choice([1, 3, 10]),
         think_ms=think_ms,
+        rush=rng.choice([0.0, 0.3, 1.0]),
         beyond=options.beyond,
     )
 
 
 def _pace(rng: Random, faultless: bool) -> tuple[str, Pace]:
-    name = rng.choice(["classic", "classic", "lan", "fast", "hostile"])
+    (name,) = rng.choices(list(PACE_WEIGHTS), list(PACE_WEIGHTS.values()))
     if name == "hostile" and not faultless:
         return name, _hostile(rng)
     name = "classic" if name == "hostile" else name
@@ -151,9 +162,27 @@ def _common(rng: Random, safety: Safety, pace: Pace, count: int) -> dict[str, An
     }
 
 
-def _own(rng: Random, common: dict[str, Any], *, first: bool) -> ElectionSettings:
+def _people(rng: Random, safety: Safety, pace: Pace, faultless: bool) -> dict[str, Any]:
+    """What people configure beyond what a cluster needs."""
+    found: dict[str, Any] = {"heal_keep": rng.choice([0, 20, 100_000])}
+    if rng.random() < 0.25:
+        found["preempt_after_ms"] = rng.choice([0.2, 1, 5]) * pace.heartbeat_timeout_ms
+        # Without faults no server may change: somebody better would take over.
+        found["preempt"] = "never" if faultless else "idle"
+    if safety is Safety.SURVIVOR and rng.random() < 0.25:
+        found["forget_after_ms"] = rng.choice([3, 10]) * pace.sync_timeout_ms
+    return found
+
+
+def _own(rng: Random, common: dict[str, Any], *, first: bool, differs: bool) -> ElectionSettings:
+    """One peer's settings. `differs`: it also retries and stands at a pace of its own, never a slower one."""
     serve = Serve.NEVER if not first and rng.random() < 0.1 else Serve.AUTO
-    return ElectionSettings(**common, serve=serve, priority=rng.choice([0, 0, 0, 1, 5]))
+    own = ElectionSettings(**common, serve=serve, priority=rng.choice([0, 0, 0, 1, 5]))
+    if not differs or first:
+        return own
+    factor = rng.choice([0.3, 0.7, 1.0])
+    quicker = {f: factor * getattr(own.pace, f) for f in ("retry_interval_ms", "ballot_ms", "start_wait_ms")}
+    return msgspec.structs.replace(own, pace=msgspec.structs.replace(own.pace, **quicker))
 
 
 def smaller(setup: Setup, without: str) -> Setup:

@@ -30,6 +30,8 @@ READ_CHANCE = 0.25
 """How often a client reads, where it may."""
 TIMERS_EVERY_NS = 100 * MS
 """How often a server looks whether timers of its applications are due."""
+HURRY_MESSAGES = 6
+"""Within how many messages and writes a hurried client asks: about what a command takes on its way."""
 TRIES_BEFORE_MOVING = 3
 """How often a client asks the same peer before it goes to another."""
 
@@ -63,6 +65,8 @@ class Client:
     opened: bool = False
     tries: int = 0
     doing: Operation | None = None
+    thinks: int = 0
+    """Which time it thinks: what it thought of before does not count once it was hurried."""
 
     @property
     def session(self) -> str:
@@ -106,7 +110,7 @@ class Workload:
             client = Client(number, self.rng.choice(self.places))
             self.clients.append(client)
             self._of_session[client.session] = client
-            world.later(int(self._gap()), self._next, client)
+            world.later(int(self._gap()), self._next, client, client.thinks)
         if self.guest is not None:
             world.later(TIMERS_EVERY_NS, self._timers, self.guest)
 
@@ -132,8 +136,17 @@ class Workload:
     def _gap(self) -> float:
         return self.rng.expovariate(1.0) * self.gap_ms * MS
 
-    def _next(self, client: Client) -> None:
-        if self.stopped:
+    def hurry(self) -> None:
+        """Something befell the cluster: whoever is idle asks soon, so that it meets work under way."""
+        world = self.world
+        soon = HURRY_MESSAGES * (world.latency + world.disk)
+        for client in self.clients:
+            if client.doing is None:
+                client.thinks += 1
+                world.later(int(self.rng.random() * soon), self._next, client, client.thinks)
+
+    def _next(self, client: Client, thought: int) -> None:
+        if self.stopped or client.thinks != thought:
             return
         if self.guest is not None:
             self._next_of_guest(client, self.guest)
@@ -218,7 +231,7 @@ class Workload:
 
     def _done(self, client: Client) -> None:
         client.doing = None
-        self.world.later(int(self._gap()) + 1, self._next, client)
+        self.world.later(int(self._gap()) + 1, self._next, client, client.thinks)
 
     # Answers
 

@@ -11,8 +11,8 @@ of chance a concern. What it is careful about, because faults hide there, is sai
 from __future__ import annotations
 
 import copy
-import heapq
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Any
 
 from tanist.election.core import Core
@@ -263,6 +263,10 @@ class World:
         peer.disk, peer.stored, peer.damaged = [], Stored(), False
         peer.snapshots, peer.archives = {}, []
 
+    def gives_up(self, name: str) -> None:
+        """Nobody will start this peer again: what is on its disk alone is no more."""
+        self._note_lost(self.peers[name], self.peers[name].bodies())
+
     def _note_lost(self, peer: VirtualPeer, bodies: set[bytes]) -> None:
         peer.lost += 1
         self.gone |= bodies.difference(*(p.bodies() for p in self.peers.values() if p is not peer))
@@ -301,8 +305,9 @@ class World:
     def run_ns(self, ns: int) -> None:
         """Let so many nanoseconds pass."""
         end = self.now + ns
-        while self._heap and self._heap[0][0] <= end:
-            self._next()
+        heap, following = self._heap, self._next
+        while heap and heap[0][0] <= end:
+            following()
         self.now = end
 
     def run_until(self, condition: Callable[[], bool], limit_ms: float) -> float:
@@ -365,13 +370,16 @@ class World:
     def later(self, delay: int, what: Callable[..., None], *args: Any) -> None:
         """Something happens after so many nanoseconds."""
         self._order += 1
-        heapq.heappush(self._heap, (self.now + delay, self._order, what, args))
+        heappush(self._heap, (self.now + delay, self._order, what, args))
 
     def _next(self) -> None:
-        at, _, what, args = heapq.heappop(self._heap)
-        self._at_once = self._at_once + 1 if at == self.now else 0
-        assert self._at_once < AT_ONCE_MAX, f"time stands still: {self.describe()}"
-        self.now = at
+        at, _, what, args = heappop(self._heap)
+        if at == self.now:
+            self._at_once += 1
+            assert self._at_once < AT_ONCE_MAX, f"time stands still: {self.describe()}"
+        else:
+            self._at_once = 0
+            self.now = at
         self.events += 1
         what(*args)
 
