@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from random import Random
 
 import msgspec
 import pytest
+from scenario import cluster
 
 from tanist.election.commit import Durability
 from tanist.election.commitset import CommitSet
+from tanist.election.ready import ReadAnswer
 from tanist.election.settings import Safety
 from tanist.election.simulation import swarm
 from tanist.election.simulation.forms import FormError
@@ -21,6 +24,7 @@ from tanist.election.simulation.outcome import Failure, Options, Setup, read_rep
 from tanist.election.simulation.scenario import read_scenario, write_scenario
 from tanist.election.simulation.shrinking import Shrinker, as_scenario, shrink, timeline
 from tanist.election.simulation.steps import Cut, Kill, Start, Step
+from tanist.election.simulation.workload import Operation, Workload
 
 SEEDS_A_TEST = 4
 """Lives of one test: few enough to be told apart."""
@@ -49,6 +53,28 @@ def test_without_faults_no_server_changes(safety: Safety) -> None:
         outcome = run(seed, Options(safety=safety, faultless=True))
         assert outcome.failure is None, outcome.failure
         assert not outcome.faults
+
+
+# Clients
+
+
+def test_the_answer_to_an_earlier_read_is_not_taken_for_one_to_the_next() -> None:
+    """It may name an index of before the next one began: what a client then sees would not be linearizable."""
+    world = cluster("a b c", Safety.QUORUM, "lan")
+    clients = Workload(world, Random(1), 1, 1, 1.0, 100.0, 1000.0, reads=True, places=["a"])
+    clients.begin()
+    for name in "bc":
+        world.cut("a", name)
+    client, peer = clients.clients[0], world.peers["a"]
+    earlier, later = (Operation("s0.0", "read", "k0", i, 0, world.now) for i in (1, 2))
+    for request, doing in ((1_000_001, earlier), (1_000_002, later)):
+        client.doing = doing
+        clients._ask(client, doing)
+        assert request in clients._of_read
+    clients._read_at(peer, ReadAnswer(1_000_001, 0))
+    assert later.returned_at < 0
+    clients._read_at(peer, ReadAnswer(1_000_002, 0))
+    assert later.returned_at == world.now
 
 
 # Exactness

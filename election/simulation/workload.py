@@ -98,7 +98,8 @@ class Workload:
     stopped: bool = False
     written: int = 0
     _of_session: dict[str, Client] = field(default_factory=dict)
-    _of_read: dict[int, Client] = field(default_factory=dict)
+    _of_read: dict[int, tuple[Client, Operation]] = field(default_factory=dict)
+    """By request: who asked, and for which read, since an answer may come when the next one is under way."""
     _reads: int = 1_000_000
 
     def begin(self) -> None:
@@ -206,7 +207,7 @@ class Workload:
         if peer.core is not None and not peer.frozen:
             if doing.name == "read":
                 self._reads += 1
-                self._of_read[self._reads] = client
+                self._of_read[self._reads] = client, doing
                 if self.on_read is not None:
                     self.on_read(peer.name, self._reads)
                 world.read(peer.name, self._reads, prove=True)
@@ -256,10 +257,11 @@ class Workload:
         self._return(client, doing, result, str(peer.core.node.durability) if peer.core is not None else "")
 
     def _read_at(self, peer: VirtualPeer, answer: ReadAnswer) -> None:
-        client = self._of_read.pop(answer.request, None)
-        if client is None or client.doing is None or client.doing.name != "read" or answer.index < 0:
+        asked = self._of_read.pop(answer.request, None)
+        if asked is None or answer.index < 0:
             return
-        self._read_when_applied(client, client.doing, peer, peer.incarnation, answer.index)
+        client, doing = asked
+        self._read_when_applied(client, doing, peer, peer.incarnation, answer.index)
 
     def _read_when_applied(
         self, client: Client, doing: Operation, peer: VirtualPeer, incarnation: int, index: int
