@@ -547,8 +547,8 @@ def test_a_copy_takes_the_logs_place_when_all_that_would_be_lost_is_in_it_and_co
     assert not beside.whole(3), "the last of them is not committed"
     assert beside.whole(4)
     assert not beside.whole(5), "more is committed than is in it"
-    beside.take(2, [Entry(6, "id-c", Kind.REIGN, 0, 0, b"")])
-    assert not beside.whole(2), "what was in it is cut"
+    beside.take(2, [Entry(6, "id-c", Kind.REIGN, 0, 0, b"")] * 3)
+    assert not beside.whole(4), "what was in it is cut"
 
 
 def test_a_new_reign_ends_the_heals_that_another_left_open() -> None:
