@@ -59,18 +59,23 @@ QUICK = (
 """Killed by the first seed or so: enough to see in every run that bugs are planted, and seen."""
 HUNT_SEEDS = range(300)
 PROCESSES = 2
+HUNTS = pytest.mark.timeout(600)
+"""Each hunt starts a process: seconds on a machine at rest, minutes on a busy one."""
 
 
+@HUNTS
 def test_quick_bugs_die() -> None:
     survived = [p.name for p, found in kill_all([by_name(n) for n in QUICK], range(30), PROCESSES) if not found.killed]
     assert not survived
 
 
+@HUNTS
 @pytest.mark.parametrize("name", ["life/survivor", "tests/test_ballots.py"])
 def test_without_a_bug_nothing_dies(name: str) -> None:
     assert not hunt(CONTROL, name, range(4)).killed
 
 
+@HUNTS
 def test_a_probe_that_does_not_run_is_no_kill() -> None:
     with pytest.raises(HuntFailed, match="did not run"):
         hunt(CONTROL, "tests/test_ballots.py::no_such_test", range(1))
@@ -83,7 +88,7 @@ def test_the_page_is_of_these_bugs() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_bug_dies(group: str) -> None:
     bugs = [planted for planted in GROUPS[group] if not planted.argued]
