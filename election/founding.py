@@ -14,9 +14,16 @@ from tanist.election.log import roster_entry_body
 from tanist.election.messages import Found, FoundAnswer, Message
 from tanist.election.records import FoundingRecord
 from tanist.election.roster import Member, Roster
+from tanist.election.settings import NUMBER_LEAP_MAX
 
 if TYPE_CHECKING:
     from tanist.election.core import Core
+
+
+REFUSED_MAX = 64
+"""Refused attempts that are kept one by one: a person's founding needs a few. Beyond it, all up to a number are."""
+PAUSES_MAX = 8
+"""Intervals before the next attempt of one whose attempts are refused again and again: a disk write at every peer."""
 
 
 class Founding:
@@ -29,6 +36,11 @@ class Founding:
         self.accepted: set[str] = set()
         self._told = ""
         self._ask_at = 0
+        self._propose_at = 0
+        self._refusals = 0
+        """Attempts of this peer's that were refused one after another."""
+        self._above = 0
+        """The number up to which some peer refuses everything."""
         self._complete_since: int | None = None
         """Since when this peer has seen as many as are expected."""
 
@@ -39,15 +51,22 @@ class Founding:
         self._ask_at = self.node.now + self.node.times.retry
         self._go_on()
 
-    def look_again(self) -> None:
-        """Someone came: propose or ask without waiting for the interval to end."""
-        self._ask_at = 0
-        self.tick()
+    def met(self, peer: str) -> None:
+        """Someone came: propose, or ask it, without waiting for the interval to end.
+
+        The others are not dialed for that: at the address of one that lost its data another may answer, which comes
+        again with every dial.
+        """
+        node, attempt = self.node, self.node.founding
+        if attempt is None:
+            self._go_on()
+        elif peer not in self.accepted and attempt.members.get(peer) is not None:
+            node.send_after_disk(peer, Found(attempt.number, attempt.members))
 
     def _go_on(self) -> None:
         node = self.node
         open_attempt = node.founding
-        if open_attempt is None:
+        if open_attempt is None and node.now >= self._propose_at:
             open_attempt = self._propose()
         if open_attempt is None:
             return
@@ -78,7 +97,7 @@ class Founding:
             else:
                 remote = node.links[peer]
                 members.append(Member(peer, remote.name, remote.address, True, remote.serve))
-        number = 1 + max([r.number for r in node.refused_foundings], default=0)
+        number = 1 + max([self._above, *(r.number for r in node.refused_foundings)])
         attempt = FoundingRecord(number, Roster(tuple(members)), True)
         node.founding = attempt
         node.persist(attempt)
@@ -113,7 +132,7 @@ class Founding:
     def _asked(self, peer: str, number: int, members: Roster) -> None:
         node = self.node
         mine = node.founding
-        refused = any(r.names(number, members) for r in node.refused_foundings)
+        refused = any(r.refuses(number, members) for r in node.refused_foundings)
         included = members.get(node.me.id) is not None and len(members.members) == node.settings.expect
         if mine is None and included and not refused:
             mine = node.founding = FoundingRecord(number, members, True)
@@ -122,28 +141,48 @@ class Founding:
             self._say(number, "accepted", [m.name for m in members.members])
         agreed = mine is not None and mine.names(number, members)
         if not agreed and not refused:
-            record = FoundingRecord(number, members, False)
-            node.refused_foundings.append(record)
-            node.persist(record)
+            self._refuse(number, members)
         node.send_after_disk(peer, FoundAnswer(number, members, agreed))
+        floor = max((r.number for r in node.refused_foundings if not r.members.members), default=0)
+        if not agreed and number <= floor:
+            node.send_after_disk(peer, FoundAnswer(floor, Roster(()), False))
         if agreed:
             self.accepted.add(peer)
             self._look()
 
     def _answered(self, peer: str, number: int, members: Roster, accepted: bool) -> None:
         node = self.node
+        if not members.members and not accepted and number <= self._above + NUMBER_LEAP_MAX:
+            self._above = max(self._above, number)
+            return
         if node.founding is None or not node.founding.names(number, members):
             return
         if accepted:
             self.accepted.add(peer)
             self._look()
             return
-        refusal = FoundingRecord(number, members, False)
-        node.refused_foundings.append(refusal)
         node.founding = None
-        node.persist(refusal)
+        self._refuse(number, members)
         self.accepted = set()
+        self._refusals += 1
+        self._propose_at = node.now + node.times.retry * min(self._refusals, PAUSES_MAX)
         self._say(number, "refused", [peer])
+
+    def _refuse(self, number: int, members: Roster) -> None:
+        """Refuse an attempt for good. When these are too many, so is everything up to a number that most are below.
+
+        To refuse more than was asked for is always safe: what was refused is never opened.
+        """
+        node = self.node
+        refused = node.refused_foundings
+        records = [FoundingRecord(number, members, False)]
+        if len(refused) >= REFUSED_MAX:
+            floor = sorted(r.number for r in refused)[REFUSED_MAX // 2]
+            refused[:] = [r for r in refused if r.number > floor]
+            records.append(FoundingRecord(floor, Roster(()), False))
+        refused.extend(records)
+        for record in records:
+            node.persist(record)
 
     def abandon(self) -> None:
         """A person says that the attempt will never be complete: refuse it on disk, and tell those who accepted.
@@ -155,10 +194,8 @@ class Founding:
         if attempt is None or self.opened:
             return
         missing = [m.name for m in attempt.members.members if m.id not in self.accepted and m.id != node.me.id]
-        refusal = FoundingRecord(attempt.number, attempt.members, False)
-        node.refused_foundings.append(refusal)
         node.founding = None
-        node.persist(refusal)
+        self._refuse(attempt.number, attempt.members)
         for member in attempt.members.members:
             if member.id != node.me.id:
                 node.send_after_disk(member.id, FoundAnswer(attempt.number, attempt.members, False))

@@ -48,7 +48,10 @@ class ListRecord(Record, frozen=True):
 
 
 class FoundingRecord(Record, frozen=True):
-    """Quorum mode: the attempt this peer stands by, or has refused for good."""
+    """Quorum mode: the attempt this peer stands by, or has refused for good.
+
+    A refusal without members is of all attempts up to its number, but for one that this peer stands by already.
+    """
 
     number: int
     members: Roster
@@ -57,6 +60,10 @@ class FoundingRecord(Record, frozen=True):
     def names(self, number: int, members: Roster) -> bool:
         """Whether this is of the attempt with that number and exactly those members."""
         return self.number == number and self.members.ids() == members.ids()
+
+    def refuses(self, number: int, members: Roster) -> bool:
+        """Whether this refusal is of that attempt, or names nobody and so is of all attempts up to its number."""
+        return self.names(number, members) or (not self.members.members and number <= self.number)
 
 
 class SnapshotRecord(Record, frozen=True):
@@ -198,6 +205,8 @@ class Stored:
             case FoundingRecord(accepted=True):
                 self.founding = record
             case FoundingRecord():
+                if not record.members.members:
+                    self.refused = [r for r in self.refused if r.number > record.number]
                 self.refused.append(record)
                 if self.founding is not None and self.founding.names(record.number, record.members):
                     self.founding = None

@@ -157,7 +157,7 @@ class Seeking(Behaviour):
         self.contacts.of(remote.id).unanswered_since = None
         self._ask(remote.id)
         if self.founding is not None:
-            self.founding.look_again()
+            self.founding.met(remote.id)
             self._consider()
 
     def link_down(self, peer: str, evidence: Evidence, detail: str) -> None:

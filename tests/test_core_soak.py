@@ -105,6 +105,6 @@ def test_a_second_server_of_one_number_is_seen() -> None:
     world, watch = watched()
     (server,) = world.servers()
     assert server.core is not None
-    watch.servers[server.core.term.number] = "id-x"
+    watch.reached(server).servers[server.core.term.number] = "id-x"
     with pytest.raises(Broken, match="two servers"):
         world.run(5000)

@@ -181,6 +181,6 @@ def test_a_breach_is_seen_by_hand_too() -> None:
     cluster.found(3, 0, 1)
     (server,) = cluster.world.servers()
     assert server.core is not None
-    cluster.watch.servers[server.core.term.number] = "id-x"
+    cluster.watch.reached(server).servers[server.core.term.number] = "id-x"
     with pytest.raises(Broken):
         cluster.time_passes(500)

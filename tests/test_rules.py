@@ -17,6 +17,7 @@ from tanist.election.entries import Entry, Kind, Proposal
 from tanist.election.events import ClaimLapsed
 from tanist.election.evidence import Evidence
 from tanist.election.fallbacks import Fallback, FallbackList
+from tanist.election.founding import REFUSED_MAX
 from tanist.election.history import EMPTY, History, Term
 from tanist.election.history import Reign as Reigned
 from tanist.election.messages import (
@@ -585,3 +586,45 @@ def test_one_acceptance_of_a_founding_is_open_at_a_time_and_a_refusal_is_for_goo
     assert core.node.founding is None
     assert answer(Found(2, second)) == [(2, False)]
     assert answer(Found(3, second)) == [(3, True)]
+
+
+def test_refusals_of_foundings_are_bounded_and_all_up_to_a_number_in_the_end() -> None:
+    settings = ElectionSettings(safety=Safety.QUORUM, expect=3)
+    core, disk = Core(Self("id-b", "b", "b:1"), settings, Disk(), Random(1)), Disk()
+    core.start(0, 0)
+    core.step(1, LinkUp(Remote("id-c", "c", "c:1", (1, 0), True, 0), None))
+    mine, others = founders("id-a", "id-b", "id-c"), founders("id-b", "id-c", "id-d")
+
+    def answer(number: int, members: Roster) -> list[FoundAnswer]:
+        ready = core.step(2, Received("id-c", Found(number, members)))
+        sent = [m for _, m in ready.send]
+        for record in ready.persist:
+            disk.take(record)
+        if ready.persist:
+            sent += [m for _, m in core.step(2, Persisted(ready.persist_id)).send]
+        return [m for m in sent if isinstance(m, FoundAnswer)]
+
+    assert [a.accepted for a in answer(1, mine)] == [True]
+    for number in range(2, 2 + 10 * REFUSED_MAX):
+        assert [a.accepted for a in answer(number, others)] == [False]
+        assert len(core.node.refused_foundings) <= REFUSED_MAX + 1
+    assert core.node.refused_foundings == disk.refused
+    assert [a.accepted for a in answer(1, mine)] == [True], "what it stood by before stays accepted"
+    assert disk.founding is not None and disk.founding.names(1, mine)
+    refused, told = answer(3, founders("id-b", "id-d", "id-e"))
+    assert not refused.accepted and not told.accepted
+    assert told.number > 3 and not told.members.members, "it says up to which number it refuses everything"
+
+
+def test_whoever_is_told_what_is_refused_proposes_above_it() -> None:
+    settings = ElectionSettings(safety=Safety.QUORUM, expect=2)
+    core = Core(Self("id-b", "b", "b:1"), settings, Disk(), Random(1))
+    core.start(0, 0)
+    core.step(1, LinkUp(Remote("id-c", "c", "c:1", (1, 0), True, 0), None))
+    assert core.node.founding is not None
+    core.step(2, Received("id-c", FoundAnswer(40, Roster(()), False)))
+    core.step(3, Received("id-c", FoundAnswer(1, core.node.founding.members, False)))
+    retry = core.node.times.retry
+    core.step(3 + 2 * retry, Tick())
+    assert core.node.founding is not None
+    assert core.node.founding.number == 41

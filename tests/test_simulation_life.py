@@ -77,6 +77,11 @@ def test_the_answer_to_an_earlier_read_is_not_taken_for_one_to_the_next() -> Non
     assert later.returned_at == world.now
 
 
+@pytest.mark.parametrize("safety", list(Safety), ids=str)
+def test_beyond_what_can_be_survived_lives_end_and_nothing_false_is_said(safety: Safety) -> None:
+    live(range(16), Options(safety=safety, beyond=True))
+
+
 # Exactness
 
 TELL = "from tanist.election.simulation.life import run; print(*(run(seed).digest for seed in (1, 2, 5)))"

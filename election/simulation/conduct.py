@@ -240,13 +240,19 @@ class Conduct:
         if answer.accepted:
             if disk.founding is None or not disk.founding.names(answer.number, answer.members):
                 raise Broken("founding-on-disk", f"{peer.name} accepted a founding before it was on disk")
-            if any(refused.names(answer.number, answer.members) for refused in disk.refused):
-                raise Broken("founding-refused", f"{peer.name} accepted a founding that it had refused")
             before = self._accepted.get(peer.id)
-            if before is not None and before != ids and not any(r.members.ids() == before for r in disk.refused):
+            # What it stood by when it refused all others up to a number is none of them.
+            refusing = [r for r in disk.refused if r.members.members or before != ids]
+            if any(refused.refuses(answer.number, answer.members) for refused in refusing):
+                raise Broken("founding-refused", f"{peer.name} accepted a founding that it had refused")
+            if (
+                before is not None
+                and before != ids
+                and not any(r.members.ids() in (before, set()) for r in disk.refused)
+            ):
                 raise Broken("founding-open", f"{peer.name} accepted a second founding while the first is open")
             self._accepted[peer.id] = ids
-        elif not any(refused.names(answer.number, answer.members) for refused in disk.refused):
+        elif not any(refused.refuses(answer.number, answer.members) for refused in disk.refused):
             raise Broken("founding-refusal-on-disk", f"{peer.name} refused a founding before that was on disk")
 
     def _writes(self, peer: VirtualPeer, record: EntriesRecord) -> None:

@@ -8,6 +8,7 @@ in `whitebox`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tanist.election.entries import Entry
@@ -30,22 +31,31 @@ from tanist.election.simulation.world import VirtualPeer, World
 _MASK = (1 << 64) - 1
 
 
+@dataclass
+class Reached:
+    """What one cluster came to in quorum mode. Two that were founded apart have nothing in common."""
+
+    servers: dict[int, str] = field(default_factory=dict)
+    committed: dict[int, Entry] = field(default_factory=dict)
+    committed_in: dict[int, int] = field(default_factory=dict)
+    """In which number each index was committed."""
+    last: int = 0
+    """The last index that was committed."""
+
+
 class Invariants:
     """What was seen so far of a whole world, across restarts."""
 
     def __init__(self, world: World, safety: Safety) -> None:
         self.world = world
         self.quorum = safety is Safety.QUORUM
-        self.servers: dict[int, str] = {}
+        self.clusters: dict[str, Reached] = {}
+        """By founding: more than one only where so much was lost that people founded anew."""
         self.opened: set[Term] = set()
         self.entries: dict[tuple[int, int, str], tuple[Entry, Term]] = {}
         """By index, number and holder: the entry, and the term of the one before it."""
         self.states: dict[tuple[int, int, str], bytes | int] = {}
         """The digest of the state where that entry was applied last."""
-        self.committed: dict[int, Entry] = {}
-        self.committed_in: dict[int, int] = {}
-        """In which number each index was committed."""
-        self.committed_last = 0
         self.spoken: dict[str, int] = {}
         """The highest number each peer has voted in aloud, by id."""
         self.votes: dict[tuple[str, int], str] = {}
@@ -86,7 +96,16 @@ class Invariants:
 
     def will_read(self, name: str, request: int) -> None:
         """A linearizable read is asked of a peer now, under this number."""
-        self.reads[name, self.world.peers[name].incarnation, request] = self.committed_last
+        peer = self.world.peers[name]
+        self.reads[name, peer.incarnation, request] = self.reached(peer).last
+
+    def reached(self, peer: VirtualPeer) -> Reached:
+        """What the cluster of this peer came to."""
+        founding = peer.core.node.log.roster.founding if peer.core is not None else ""
+        known = self.clusters.get(founding)
+        if known is None:
+            known = self.clusters[founding] = Reached()
+        return known
 
     # Every step
 
@@ -130,7 +149,7 @@ class Invariants:
         assert core is not None
         term = core.term
         if self.quorum:
-            known = self.servers.setdefault(term.number, peer.id)
+            known = self.reached(peer).servers.setdefault(term.number, peer.id)
             if known != peer.id:
                 raise Broken("one server", f"two servers of number {term.number}: {known} and {peer.id}")
         if term not in self.opened:
@@ -138,8 +157,9 @@ class Invariants:
             if self.quorum:
                 # Leader completeness (Raft 5.4): what was committed in a lower number. A ballot for a number that has
                 # been overtaken may still be won late, and serve until it meets the higher one.
-                for index, entry in self.committed.items():
-                    if term.number > self.committed_in[index] and core.node.log.term_at(index) != entry.term:
+                reached = self.reached(peer)
+                for index, entry in reached.committed.items():
+                    if term.number > reached.committed_in[index] and core.node.log.term_at(index) != entry.term:
                         raise Broken("complete", f"server {term} lacks the committed entry {index} of {entry.term}")
 
     def _persisted(self, peer: VirtualPeer, ready: Ready) -> None:
@@ -244,13 +264,13 @@ class Invariants:
 
     def _apply(self, peer: VirtualPeer, apply: Apply) -> None:
         assert peer.core is not None
-        submitted = self.submitted
+        submitted, reached = self.submitted, self.reached(peer)
         for index, entry in enumerate(apply.entries, apply.first):
             if self.quorum:
-                known = self.committed.get(index)
+                known = reached.committed.get(index)
                 if known is None:
-                    self.committed[index], self.committed_in[index] = entry, peer.core.term.number
-                    self.committed_last = max(self.committed_last, index)
+                    reached.committed[index], reached.committed_in[index] = entry, peer.core.term.number
+                    reached.last = max(reached.last, index)
                 elif known is not entry and known != entry:
                     raise Broken("applied", f"{peer.name} applied another entry at {index}: {entry.term}, {known.term}")
             if entry.kind == 3 and submitted and submitted.get(entry.body) == peer.name:  # Kind.COMMAND

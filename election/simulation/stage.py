@@ -125,7 +125,7 @@ class Stage:
             raise CannotPerform(f"there is a read {read} already")
         peer, request = self.world.peers[name], len(self.memory.answers)
         self.memory.answers[read] = None
-        self._asked[name, peer.incarnation, request] = read, max(self.invariants.committed, default=0)
+        self._asked[name, peer.incarnation, request] = read, self.invariants.reached(peer).last
         self.world.read(name, request, prove=True)
 
     def _wait(self, condition: Condition, ms: float) -> None:

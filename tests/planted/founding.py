@@ -37,7 +37,7 @@ FOUNDING: tuple[Bug, ...] = (
         "refused-founding-accepted-later",
         "a refusal is for good",
         _FOUNDING,
-        "refused = any(r.names(number, members) for r in node.refused_foundings)",
+        "refused = any(r.refuses(number, members) for r in node.refused_foundings)",
         "refused = False",
         "tests/test_rules.py::test_one_acceptance_of_a_founding_is_open_at_a_time_and_a_refusal_is_for_good",
         "life/quorum",
