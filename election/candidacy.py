@@ -13,8 +13,22 @@ from tanist.election.behaviour import Behaviour
 from tanist.election.contacts import Contacts
 from tanist.election.evidence import Evidence
 from tanist.election.history import History, Term, fork
-from tanist.election.messages import Canvass, Claim, Fetch, Lend, Message, Oppose, RequestVote, Serving, Support, Vote
-from tanist.election.ready import Remote
+from tanist.election.lending import Incoming
+from tanist.election.messages import (
+    Canvass,
+    Claim,
+    Fetch,
+    Lend,
+    Message,
+    Oppose,
+    RequestVote,
+    Serving,
+    SnapshotChunk,
+    SnapshotOffer,
+    Support,
+    Vote,
+)
+from tanist.election.ready import Remote, SnapshotReceived
 from tanist.election.roles import Cause, Role
 from tanist.election.safety import rules_of
 from tanist.election.settings import MS, NUMBER_LEAP_MAX
@@ -59,6 +73,9 @@ class Candidacy(Behaviour):
         self.asked: set[str] = set()
         self.fetch_from = ""
         self.fetched_to = 0
+        self.incoming = Incoming(core.node)
+        """A snapshot, where the entries that I lack are compacted."""
+        self.took_snapshot = False
         self.no_help: set[str] = set()
         """Fresher peers that lent nothing (compacted, gone): asked again, they would not either."""
         self.opposers: dict[str, str] = {}
@@ -171,6 +188,12 @@ class Candidacy(Behaviour):
                 self._vote_refused(peer, message)
             case Lend() if self.step is Step.FETCHING and peer == self.fetch_from:
                 self._lent(message)
+            case SnapshotOffer(meta=meta) if self.step is Step.FETCHING and peer == self.fetch_from:
+                self._fetches_on()
+                self.incoming.offered(peer, meta)
+            case SnapshotChunk() if self.step is Step.FETCHING and peer == self.fetch_from:
+                self._fetches_on()
+                self.incoming.chunk(peer, message)
             case Serving(term=term) | Claim(term=term):
                 self.core.follow(peer, term)
             case _:
@@ -262,13 +285,20 @@ class Candidacy(Behaviour):
         node = self.node
         self.step = Step.FETCHING
         self.fetch_from, self.fetched_to = peer, after
-        self.until = node.now + 2 * self._wait_ns() + node.times.retry
+        self._fetches_on()
         term = node.log.term_at(after)
         node.send(peer, Fetch(after, term if term is not None else Term(0, "")))
+
+    def _fetches_on(self) -> None:
+        """The other is there: it has time for its next answer."""
+        self.until = self.node.now + 2 * self._wait_ns() + self.node.times.retry
 
     def _lent(self, message: Lend) -> None:
         node = self.node
         fits = message.previous == self.fetched_to and node.log.term_at(message.previous) == message.previous_term
+        if fits and not message.entries and self.took_snapshot:
+            self._fetched()
+            return
         if not fits or not message.entries:
             self._fetch_failed()
             return
@@ -284,15 +314,32 @@ class Candidacy(Behaviour):
             node.append(entries)
             self.fetched_to = node.log.last
         if message.more:
-            self.until = node.now + 2 * self._wait_ns() + node.times.retry
+            self._fetches_on()
             node.send(self.fetch_from, Fetch(self.fetched_to, node.log.term_at(self.fetched_to) or Term(0, "")))
             return
         node.emit(events.EntriesLent(self.fetch_from, first, self.fetched_to))
+        self._fetched()
+
+    def _fetched(self) -> None:
+        """All that the other has is here: canvass again, once it is on disk."""
+        node = self.node
         self.fetch_from = ""
         # The number asked for may be older than the last entry taken over.
         self.number = max(self.number, node.log.last_term.number + 1)
         if node.is_durable():
             self._canvass()
+
+    def snapshot_received(self, message: SnapshotReceived) -> None:
+        """The snapshot is whole, or is no good: the entries that follow it are fetched as any others."""
+        node, meta = self.node, message.meta
+        if not self.incoming.ended(message) or self.step is not Step.FETCHING or not self.fetch_from:
+            return
+        if message.error or meta.index <= self.fetched_to:
+            self._fetch_failed()
+            return
+        node.take_snapshot_over(meta, self.fetched_to)
+        self.took_snapshot = True
+        self._fetch(self.fetch_from, meta.index)
 
     def persisted(self) -> None:
         if not self.node.is_durable():

@@ -18,6 +18,7 @@ from tanist.election.evidence import ENDS_RETRIES, Evidence
 from tanist.election.following import FollowingServer
 from tanist.election.history import NO_TERM, Term
 from tanist.election.identity import COPY, heard, linked, met_clone, outdated, turned_away, watch_founding
+from tanist.election.lending import lend, read_snapshot
 from tanist.election.messages import (
     Append,
     Canvass,
@@ -26,7 +27,6 @@ from tanist.election.messages import (
     Found,
     FoundAnswer,
     Goodbye,
-    Lend,
     Message,
     NotYet,
     Outdated,
@@ -34,6 +34,7 @@ from tanist.election.messages import (
     RequestVote,
     Seek,
     Serving,
+    SnapshotFetch,
     Support,
 )
 from tanist.election.node import Node, Self
@@ -53,7 +54,6 @@ from tanist.election.ready import (
     ReadAsked,
     Ready,
     Received,
-    SnapshotRead,
     SnapshotReceived,
     SnapshotTaken,
     Submit,
@@ -65,15 +65,8 @@ from tanist.election.repairing import accept_loss, look_repaired
 from tanist.election.roles import TRANSITIONS, Cause, Role
 from tanist.election.roster import Roster
 from tanist.election.seeking import Seeking
-from tanist.election.settings import (
-    APPEND_BYTES_MAX,
-    APPEND_ENTRIES_MAX,
-    MS,
-    ElectionSettings,
-    plausible,
-)
+from tanist.election.settings import MS, ElectionSettings, plausible
 from tanist.election.stalling import disk_deadline, watch_disk
-from tanist.election.window import WINDOW_BYTES_MIN
 
 
 class LocalMisuse(RuntimeError):
@@ -220,7 +213,7 @@ class Core:
                 if following is None or following.beside is None:
                     node.compact(meta)
             case SnapshotReceived():
-                if isinstance(self.behaviour, FollowingServer):
+                if isinstance(self.behaviour, FollowingServer | Candidacy):
                     self.behaviour.snapshot_received(inputs)
             case ReadAsked(request, prove):
                 self.behaviour.read_asked(None, request, prove)
@@ -261,7 +254,9 @@ class Core:
             case RequestVote():
                 self._asked_for_vote(peer, message)
             case Fetch():
-                self.lend(peer, message)
+                lend(node, peer, message)
+            case SnapshotFetch() if not isinstance(self.behaviour, Reign):
+                read_snapshot(node, peer, message)
             case Found(number, members) if node.log.roster.members:
                 self._asked_to_found(peer, number, members)
             case Serving(term=term) | Claim(term=term) if not plausible(term, node.number):
@@ -454,21 +449,7 @@ class Core:
         node.emit(events.RoleChanged(Role.SERVER, Role.SEEKING, "none", Cause.NOT_PROVED))
         self._become(Candidacy(self, str(Evidence.WOKE), search), Cause.NOBODY_AHEAD)
 
-    # Lending, snapshots, leaving
-
-    def lend(self, peer: str, message: Fetch) -> None:
-        """A candidate lacks entries that I have."""
-        node, log = self.node, self.node.log
-        if log.term_at(message.after) != message.after_term or message.after + 1 < log.first:
-            node.send(peer, Lend(message.after, message.after_term, (), False))
-            return
-        entries = tuple(log.batch(message.after + 1, APPEND_ENTRIES_MAX, APPEND_BYTES_MAX))
-        more = message.after + len(entries) < log.last
-        node.send(peer, Lend(message.after, message.after_term, entries, more))
-
-    def read_snapshot(self, peer: str, index: int, digest: str, offset: int) -> None:
-        """A peer wants bytes of a snapshot."""
-        self.node.out.snapshot_read.append(SnapshotRead(peer, index, digest, offset, WINDOW_BYTES_MIN))
+    # Handing over, leaving
 
     def hand_over(self, to: str | None, reason: str = "asked to") -> None:
         """Hand the reign over to a peer (id or name), or to the heir."""

@@ -12,6 +12,7 @@ from tanist.election.entries import Entry, Proposal
 from tanist.election.evidence import Evidence
 from tanist.election.history import EMPTY, Term, fork
 from tanist.election.joining import LEFT
+from tanist.election.lending import Incoming
 from tanist.election.log import Log
 from tanist.election.messages import (
     Append,
@@ -34,12 +35,11 @@ from tanist.election.messages import (
     Seek,
     Serving,
     SnapshotChunk,
-    SnapshotFetch,
     SnapshotMeta,
     SnapshotOffer,
     Stored,
 )
-from tanist.election.ready import SnapshotReceived, SnapshotWrite
+from tanist.election.ready import SnapshotReceived
 from tanist.election.roles import Role
 from tanist.election.settings import MS, plausible
 
@@ -77,7 +77,7 @@ class FollowingServer(Behaviour):
         self.sequence = 0
         self.sent_at: OrderedDict[int, int] = OrderedDict()
         self.counted_from: int | None = None
-        self.incoming: tuple[SnapshotMeta, int] | None = None
+        self.incoming = Incoming(core.node)
         self.reads: dict[int, tuple[str | None, int]] = {}
         self.next_read = 0
         self.beside: Beside | None = None
@@ -167,8 +167,6 @@ class FollowingServer(Behaviour):
                     node.send(peer, Following(self.term, self.server, self.address))
                 else:
                     self.core.follow(peer, term)
-            case SnapshotFetch(index, digest, offset):
-                self.core.read_snapshot(peer, index, digest, offset)
             case HandOver():
                 # Another server gives way to this fragment: its clients will come by themselves.
                 pass
@@ -339,36 +337,18 @@ class FollowingServer(Behaviour):
 
     def _offered(self, meta: SnapshotMeta) -> None:
         self._heard()
-        node = self.node
         if self._holds(meta):
             return
-        if self.incoming is None or self.incoming[0].digest != meta.digest:
-            self.incoming = (meta, 0)
-            node.out.snapshot_write.append(SnapshotWrite(meta, 0, b""))
-        node.send(self.server, SnapshotFetch(meta.index, meta.digest, self.incoming[1]))
+        self.incoming.offered(self.server, meta)
 
     def _chunk(self, message: SnapshotChunk) -> None:
         self.heard_at = self.node.now
-        if self.incoming is None:
-            return
-        meta, offset = self.incoming
-        if message.digest != meta.digest or message.offset != offset:
-            return
-        if not message.data or offset + len(message.data) > meta.bytes:
-            # The server has a newer one by now, and will offer it.
-            self.incoming = None
-            return
-        self.node.out.snapshot_write.append(SnapshotWrite(meta, offset, message.data))
-        offset += len(message.data)
-        self.incoming = (meta, offset)
-        if offset < meta.bytes:
-            self.node.send(self.server, SnapshotFetch(meta.index, meta.digest, offset))
+        self.incoming.chunk(self.server, message)
 
     def snapshot_received(self, message: SnapshotReceived) -> None:
         """It is whole and was checked, or is no good."""
-        if self.incoming is None or self.incoming[0].digest != message.meta.digest:
+        if not self.incoming.ended(message):
             return
-        self.incoming = None
         if message.error:
             self.node.emit(events.Implausible(self.server, f"a snapshot that is no good ({message.error})"))
             return

@@ -330,7 +330,7 @@ class SnapshotMeta(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SnapshotOffer(Message, frozen=True):
-    """What you lack is compacted here; take this snapshot instead."""
+    """What you lack is compacted here; take this snapshot instead. `term` is the server's; none when it is lent."""
 
     term: Term
     meta: SnapshotMeta

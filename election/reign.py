@@ -18,6 +18,7 @@ from tanist.election.fallbacks import NO_LIST, FallbackList
 from tanist.election.forgetting import Forgetting
 from tanist.election.handingover import HandingOver
 from tanist.election.joining import Joining
+from tanist.election.lending import lend
 from tanist.election.losing import Losing
 from tanist.election.measuring import Measuring
 from tanist.election.meeting import Meeting
@@ -305,7 +306,7 @@ class Reign(Behaviour):
             case Refuse(code, text):
                 self.node.emit(events.PeerRefused(peer, code, text))
             case Fetch():
-                self.core.lend(peer, message)
+                lend(self.node, peer, message)
             case _:
                 pass
 

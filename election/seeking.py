@@ -70,6 +70,8 @@ class Seeking(Behaviour):
         self.reached: set[str] = set()
         """Addresses that were dialed and answered, as they were written by whoever gave them."""
         self._chosen = ""
+        self.nobody = False
+        """Whether a whole round found nobody: whoever was lost just now may be starting again."""
         self.told_damage: bool = goes_on.told_damage if goes_on else False
         """Whether it was said that nobody is there to repair this peer from."""
 
@@ -155,6 +157,7 @@ class Seeking(Behaviour):
         if dialed is not None:
             self.reached.add(dialed)
         self.contacts.of(remote.id).unanswered_since = None
+        self.nobody = False
         self._ask(remote.id)
         if self.founding is not None:
             self.founding.met(remote.id)
@@ -274,6 +277,7 @@ class Seeking(Behaviour):
         names = [e.name for e in node.fallbacks.entries]
         node.emit(events.RetriesExhausted(self.retries.started, (node.now - self.since) / MS, names))
         if self.way is Way.RETRYING:
+            self.nobody = True
             self._start_walking()
 
     def _retry(self) -> None:
@@ -460,8 +464,10 @@ class Seeking(Behaviour):
             node.emit(events.RepairAwaited(sorted(m.name for m in node.others())))
             return
         answering = any(c.answered for c in self.contacts.by_id.values())
-        if not node.may_serve and not answering and not node.links and self.evidence != "start":
+        nobody = not answering and not node.links and self.evidence != "start"
+        if nobody and self.nobody and not node.may_serve:
             node.halt("no_server", "nobody is left to serve, and this peer was told never to (serve: never)")
+        self.nobody = nobody
 
     def _again_after(self, wait_ns: int) -> None:
         """A round of the list brought nothing: begin another after a while."""
