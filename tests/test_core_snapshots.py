@@ -62,7 +62,7 @@ def test_one_that_is_a_little_behind_gets_entries(safety: Safety) -> None:
 @BOTH
 def test_a_snapshot_is_acknowledged_only_when_its_record_is_on_disk(safety: Safety) -> None:
     """The invariants hold every `Stored` against the disk; here the disk takes its time over the record."""
-    world = cluster("a b c", safety, snapshot_keep=0)
+    world = cluster("a b c", safety, snapshot_keep=0, heal_keep=0)
     only, away = server(world), clients(world)[1]
     world.kill(away.name)
     for body in BODIES:
