@@ -158,7 +158,8 @@ class Conduct:
                 raise Broken(
                     "vote-on-disk", f"{peer.name} counts a vote of {other} as {number} that is not on its disk"
                 )
-            if voter.core is None or disk.number != number:
+            # One that went on to a higher number since, on its disk or not yet, has another history by now.
+            if voter.core is None or max(disk.number, voter.core.node.number) != number:
                 continue
             history = voter.core.node.log.history()
             if self.quorum:
