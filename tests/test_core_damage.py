@@ -13,6 +13,7 @@ from tanist.election.ready import LossAccepted, Ready
 from tanist.election.records import BallotRecord, EntriesRecord
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
+from tanist.election.simulation.marks import Marks
 from tanist.election.simulation.world import VirtualPeer, World
 
 
@@ -219,11 +220,13 @@ def test_a_restored_backup_is_told_and_repaired(safety: Safety) -> None:
     world.run(2000)
     world.kill(one.name)
     world.disks.restore(one)
+    marks = Marks()
+    world.watchers.append(lambda peer, ready: marks.note(ready))
     world.start(one.name)
     world.run_until(lambda: repaired(one), SETTLE_MS)
     world.run_until(world.settled, SETTLE_MS)
     all_applied(world, b"1", b"2")
-    assert server(world).names_of(OlderData)
+    assert {"event OlderData", "message Outdated"} <= marks.named()
     # From now on its starts count above those of before.
     world.run(1000)
     world.kill(one.name)

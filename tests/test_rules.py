@@ -14,7 +14,7 @@ from tanist.election.candidacy import Candidacy
 from tanist.election.contacts import Contacts
 from tanist.election.core import Core
 from tanist.election.entries import Entry, Kind, Proposal
-from tanist.election.events import ClaimLapsed
+from tanist.election.events import ClaimLapsed, Implausible
 from tanist.election.evidence import Evidence
 from tanist.election.fallbacks import Fallback, FallbackList
 from tanist.election.founding import REFUSED_MAX
@@ -50,7 +50,7 @@ from tanist.election.records import Stored as Disk
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.roster import Member, Roster
-from tanist.election.settings import MS, PACES, ElectionSettings, Safety
+from tanist.election.settings import MS, NUMBER_LEAP_MAX, PACES, ElectionSettings, Safety
 
 BOTH = pytest.mark.parametrize("safety", list(Safety), ids=str)
 RANKED = ("id-a", "id-b", "id-c")
@@ -560,6 +560,18 @@ def test_a_new_reign_ends_the_heals_that_another_left_open() -> None:
     assert one.core.node.log.archived.open
     one.win()
     assert not one.core.node.log.archived.open
+
+
+@BOTH
+def test_a_number_that_leaps_too_far_is_told_of_and_changes_nothing(safety: Safety) -> None:
+    one = Alone(safety)
+    history, before = one.core.node.log.history(), one.core.node.number
+    number = before + NUMBER_LEAP_MAX + 1
+    one.hear("id-b", RequestVote(number, history, False))
+    one.hear("id-c", Serving(Term(number, "id-c"), history, 1))
+    assert [type(e) for e in one.told].count(Implausible) == 2
+    assert one.core.node.number == before
+    assert not [m for _, m in one.sent if isinstance(m, Vote) and m.granted]
 
 
 def founders(*ids: str) -> Roster:

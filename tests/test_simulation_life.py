@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -19,13 +20,14 @@ from tanist.election.settings import Safety
 from tanist.election.simulation import swarm
 from tanist.election.simulation.forms import FormError
 from tanist.election.simulation.life import run, run_again
-from tanist.election.simulation.marks import all_marks, unhit
+from tanist.election.simulation.marks import ELSEWHERE, all_marks, unhit
 from tanist.election.simulation.outcome import Failure, Options, Setup, read_replay, replay_line
 from tanist.election.simulation.scenario import read_scenario, write_scenario
 from tanist.election.simulation.shrinking import Shrinker, as_scenario, shrink, timeline
 from tanist.election.simulation.steps import Cut, Kill, Start, Step
 from tanist.election.simulation.workload import Operation, Workload
 
+ROOT = Path(__file__).parent.parent
 SEEDS_A_TEST = 4
 """Lives of one test: few enough to be told apart."""
 
@@ -147,6 +149,13 @@ def test_marks_name_every_transition_and_message() -> None:
     marks = all_marks()
     assert {"message Heartbeat", "opposed: fresher", "event ReignBegan"} <= marks
     assert "message Heartbeat" not in unhit({"message Heartbeat"})
+
+
+def test_what_lives_cannot_hit_is_a_mark_and_is_tested_where_it_says() -> None:
+    assert ELSEWHERE.keys() <= all_marks()
+    for mark, (reason, tested) in ELSEWHERE.items():
+        assert reason
+        assert mark.split()[-1] in (ROOT / tested).read_text(), f"{tested} says nothing of {mark}"
 
 
 def test_a_few_lives_come_through_most_marks() -> None:

@@ -276,7 +276,7 @@ class Conduct:
             for member in roster.members:
                 founder = self.world.by_id.get(member.id)
                 # Its own acceptance is written with the entry, before it.
-                if founder is None or founder is peer or founder.stored.last or founder.stored.number:
+                if founder is None or founder is peer or founder.lost or founder.stored.last or founder.stored.number:
                     continue
                 accepted = founder.stored.founding
                 if accepted is None or accepted.members.ids() != roster.ids():

@@ -117,7 +117,7 @@ class Invariants:
         node = core.node
         seen = self.world.now ^ (len(ready.send) << 40) ^ (node.commit << 20) ^ node.log.last ^ (ready.persist_id << 30)
         self.digest = (self.digest * 1_000_003 + seen + peer.order) & _MASK
-        if ready.events or ready.send or ready.rebuild or ready.halt is not None:
+        if ready.events or ready.send or ready.rebuild or ready.snapshot_read or ready.halt is not None:
             self.marks.note(ready)
         for event in ready.events:
             if type(event) is DamageFound:

@@ -11,12 +11,17 @@ from collections.abc import Iterable
 
 from tanist.election import events, messages
 from tanist.election.events import Event, RoleChanged
-from tanist.election.messages import Message, Oppose, Refuse, Vote
+from tanist.election.messages import Message, Oppose, Refuse, SnapshotChunk, Vote
 from tanist.election.ready import Ready
 from tanist.election.roles import TRANSITIONS
 
-HOSTILE = frozenset({"event Implausible"})
-"""Marks that only a peer which lies would hit."""
+ELSEWHERE = {
+    "event Implausible": ("only a peer that lies says such things", "tests/test_rules.py"),
+    "event OlderData": ("a backup that nobody notices may vote twice", "tests/test_core_damage.py"),
+    "message Outdated": ("it is the answer to a backup, see OlderData", "tests/test_core_damage.py"),
+    "event LossAccepted": ("a person says so when no other copy is left", "tests/test_core_damage.py"),
+}
+"""Marks that no life can be promised to hit: why, and where else each branch is tested."""
 REASONS = ("server_alive", "fresher", "better_rank", "stale_number")
 """Why a canvass is opposed; a vote is refused for the same."""
 
@@ -45,6 +50,9 @@ class Marks:
             if isinstance(event, RoleChanged):
                 self._named.add(f"role {event.was}: {event.reason}")
         types = self._types
+        if ready.snapshot_read:
+            # The world reads the chunk, as the shell does, and sends it.
+            types.add(SnapshotChunk)
         for _, message in ready.send:
             kind = type(message)
             types.add(kind)
@@ -71,7 +79,7 @@ class Marks:
 
 def unhit(hit: Iterable[str]) -> list[str]:
     """The marks that no run came through."""
-    return sorted(all_marks() - HOSTILE - set(hit))
+    return sorted(all_marks() - ELSEWHERE.keys() - set(hit))
 
 
-__all__ = ["HOSTILE", "Marks", "all_marks", "unhit"]
+__all__ = ["ELSEWHERE", "Marks", "all_marks", "unhit"]

@@ -20,6 +20,8 @@ FAULTLESS_PART = 8
 """One seed in so many has no faults at all."""
 CHAOS_ROUNDS = (6, 30)
 """How many retry rounds the chaos lasts."""
+CHAOS_HEARTBEATS = 300
+"""After how many heartbeats at most it is over: a hostile pace may have hundreds in a retry round."""
 OPERATIONS_EVENTS = 1_200
 """How many messages and writes the operations of a calm life take, give or take; a busy one has `BUSY` times as many.
 
@@ -75,7 +77,9 @@ def draw(seed: int, options: Options, *, codec: bool) -> Setup:
     differ = rng.random() < 0.2
     peers = tuple((name, _own(rng, common, first=name == names[0], differs=differ)) for name in names)
     round_ms = max(pace.retry_interval_ms * (pace.retry_attempts + 1), pace.heartbeat_timeout_ms)
-    chaos_ms = options.length_ms or rng.uniform(*CHAOS_ROUNDS) * round_ms
+    chaos_ms = options.length_ms or min(
+        rng.uniform(*CHAOS_ROUNDS) * round_ms, CHAOS_HEARTBEATS * pace.heartbeat_every_ms
+    )
     kinds = [(kind, rng.expovariate(1.0) + 0.1) for kind in FAULTS if rng.random() < 0.5]
     latency_ms, disk_ms = _speeds(rng, pace)
     order = list(names)
@@ -101,7 +105,7 @@ def draw(seed: int, options: Options, *, codec: bool) -> Setup:
         together=rng.random() < 0.5,
         settle_first=faultless or rng.random() < 0.7,
         chaos_ms=chaos_ms,
-        gap_ms=round_ms / 4 * rng.choice([0.1, 0.5, 0.5, 1.0, 3.0]),
+        gap_ms=min(round_ms / 4, chaos_ms / 40) * rng.choice([0.1, 0.5, 0.5, 1.0, 3.0]),
         faults=() if faultless else tuple((k, w) for k, w in kinds if k not in options.without),
         order=tuple(order),
         core=rng.randint(1, count),
