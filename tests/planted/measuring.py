@@ -10,7 +10,7 @@ import msgspec
 
 from planted.bug import Bug
 from planted.catalogue import BUGS
-from planted.hunting import Hunt, hunt
+from planted.hunting import hunt
 from planted.probes import seeded
 
 MEASURED = Path(__file__).parent / "measured.json"
@@ -23,10 +23,10 @@ SEEDS_MAX = 500
 class Measured(msgspec.Struct, frozen=True):
     """How one bug is killed.
 
-    `test` is a directed test that does it, and `by` what in it; `lives` the kind of random lives, `invariant` what
-    those broke, `mean` after how many seeds in the mean of `starts`; `steps` what was done to the cluster in the first
-    of them when it was made as small as possible. "", 0 and None for what does not kill it, or was not looked for;
-    `searched` are the seeds that were lived without a kill.
+    `test` is a directed test that does it, and `by` what in it. `lives` is the kind of random lives that do,
+    `invariant` what those broke, and `mean` after how many of them, in the mean of `starts`; from `missed` starts it
+    survived, so that the mean is more. `steps` is what was done to the cluster in a life that was made as small as
+    possible, None if none was. `searched` are the lives that it survived when no start killed it.
     """
 
     test: str = ""
@@ -35,6 +35,7 @@ class Measured(msgspec.Struct, frozen=True):
     invariant: str = ""
     mean: float = 0.0
     starts: int = 0
+    missed: int = 0
     searched: int = 0
     steps: int | None = None
 
@@ -45,7 +46,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def measure(planted: Bug, seeds: int, starts: int, shrink: bool) -> Measured:
-    """Try a bug's killers: the first test that kills it, and the first kind of lives that does from every start."""
+    """Try a bug's killers: the first test that kills it, and the first kind of lives that does."""
     found = Measured()
     for probe in planted.killers:
         if not seeded(probe) and not found.test:
@@ -58,16 +59,15 @@ def measure(planted: Bug, seeds: int, starts: int, shrink: bool) -> Measured:
 
 
 def _lives(planted: Bug, probe: str, seeds: int, starts: int, shrink: bool, found: Measured) -> Measured:
-    hunts: list[Hunt] = []
-    for number in range(starts):
-        first = number * START_GAP
-        hunts.append(hunt(planted.name, probe, range(first, first + seeds), shrink=shrink and not hunts))
-        if not hunts[-1].killed:
-            return msgspec.structs.replace(found, searched=found.searched + hunts[-1].seeds)
-    mean = round(sum(each.seeds for each in hunts) / len(hunts), 1)
-    return msgspec.structs.replace(
-        found, lives=probe, invariant=hunts[0].by, mean=mean, starts=starts, steps=hunts[0].steps
-    )
+    firsts = [number * START_GAP for number in range(starts)]
+    hunts = [hunt(planted.name, probe, range(n, n + seeds), shrink=shrink and not n) for n in firsts]
+    killed = [each for each in hunts if each.killed]
+    if not killed:
+        return msgspec.structs.replace(found, searched=found.searched + sum(each.seeds for each in hunts))
+    mean = round(sum(each.seeds for each in hunts) / starts, 1)
+    missed = starts - len(killed)
+    changes = {"lives": probe, "invariant": killed[0].by, "mean": mean, "starts": starts, "missed": missed}
+    return msgspec.structs.replace(found, **changes, steps=killed[0].steps)
 
 
 def measured() -> dict[str, Measured]:

@@ -84,7 +84,9 @@ def _killers(found: Measured | None) -> str:
         return "not measured | | |"
     test = f"{found.test.partition('::')[0].removeprefix('tests/')}: {_plain(found.by)}" if found.test else ""
     lives = f"{found.lives}: {_plain(found.invariant)}" if found.lives else ""
-    mean = f"{found.mean:g}" if found.lives else f"> {found.searched}" if found.searched else ""
+    mean = (
+        f"{'> ' * bool(found.missed)}{found.mean:g}" if found.lives else f"> {found.searched}" if found.searched else ""
+    )
     return f"{test} | {lives} | {mean} | {'' if found.steps is None else found.steps}"
 
 
