@@ -79,7 +79,6 @@ class FollowingServer(Behaviour):
         self.counted_from: int | None = None
         self.incoming = Incoming(core.node)
         self.reads: dict[int, tuple[str | None, int]] = {}
-        self.next_read = 0
         self.beside: Beside | None = None
         """Survivor mode: the copy of the server's log, while this peer's own has entries that must not be lost."""
 
@@ -393,9 +392,9 @@ class FollowingServer(Behaviour):
         if not self.welcome or len(self.reads) >= READS_FORWARDED_MAX:
             self.answer_read(peer, request, -1)
             return
-        self.next_read += 1
-        self.reads[self.next_read] = (peer, request)
-        self.node.send(self.server, ReadIndex(self.next_read, prove))
+        number = self.node.next_read = self.node.next_read + 1
+        self.reads[number] = (peer, request)
+        self.node.send(self.server, ReadIndex(number, prove))
 
     def _read_at(self, request: int, index: int) -> None:
         asked = self.reads.pop(request, None)

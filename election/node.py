@@ -105,6 +105,9 @@ class Node:
         self.starts = dict(stored.seen)
         """The newest start of every peer that was met: its count and its random part."""
         self.incarnation = me.incarnation
+        self.next_read = me.incarnation[0] << 32
+        """The number of the last read that was asked of a server. Each start has its own: an answer to the process
+        before may still be on its way, and would be taken for one to a later question."""
         self.outdated: set[str] = set()
         """Linked peers that were told that their data are older, and have not said yet that they know."""
         self.founding_said = self.log.roster.founding

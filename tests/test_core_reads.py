@@ -9,6 +9,7 @@ from tanist.election.messages import Heartbeat
 from tanist.election.ready import Ready
 from tanist.election.roles import Role
 from tanist.election.settings import PACES, Safety
+from tanist.election.simulation.interception import Fate
 
 
 @BOTH
@@ -23,6 +24,30 @@ def test_a_read_covers_everything_committed_before_it_was_asked(safety: Safety, 
     world.read(peer.name, 7, prove=prove)
     world.run(10)
     assert [(r.request, r.index) for r in peer.reads] == [(7, commit)]
+
+
+@BOTH
+def test_an_answer_to_what_was_asked_before_a_restart_answers_nothing_later(safety: Safety) -> None:
+    world = cluster("a b c", safety)
+    first, peer = server(world), clients(world)[0]
+    rules = world.network.interception
+    rules.rules[first.name, peer.name, "ReadAt"] = Fate.HELD
+    world.read(peer.name, 1, prove=True)
+    world.run(10)
+    assert peer.reads == []
+    world.kill(peer.name)
+    world.start(peer.name)
+    world.run_until(world.settled, SETTLE_MS)
+    world.submit(first.name, b"1")
+    world.run(2000)
+    asked = reign(world).node.commit
+    world.read(peer.name, 2, prove=True)
+    world.run(10)
+    # Both answers arrive, the older one first.
+    for send in rules.lift(first.name, peer.name, "ReadAt"):
+        send()
+    world.run(10)
+    assert [(r.request, r.index) for r in peer.reads] == [(2, asked)]
 
 
 @BOTH
