@@ -155,6 +155,9 @@ class Inside:
         for other in self.world.running():
             if other is peer or other.lost or not _counts_itself(other, reign.term):
                 continue
+            if other.refused_at is not None and self.world.now < other.refused_at + reign.commit_set.leave_ns:
+                # Whose host refuses is gone, says the protocol: one that lives behind such a port may not know it yet.
+                continue
             at = heard.get(other.id)
             silent = at is not None and node.now >= at + node.times.timeout
             if not silent and not holds(other.stored, index, node.log.term_at(index)):

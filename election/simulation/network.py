@@ -248,6 +248,8 @@ class Network:
         if other.port is Port.FOREIGN:
             fail(2 * self.take(), Evidence.REJECTED)
         elif other.core is None or other.port is Port.REFUSING:
+            if other.core is not None:
+                other.refused_at = world.now
             fail(world.latency, Evidence.REFUSED)
         elif other.frozen or peer is other or other.port is Port.MUTE:
             fail(timeout, Evidence.SILENT)
@@ -263,7 +265,9 @@ class Network:
         if peer.core is None or peer.incarnation != incarnation:
             return
         if other.core is None or peer.frozen or other.frozen:
-            self.world.feed_if(peer.name, incarnation, DialFailed(address, Evidence.REFUSED, ""))
+            # A frozen process refuses nobody: its kernel accepts, and no hello comes.
+            evidence = Evidence.REFUSED if other.core is None else Evidence.SILENT
+            self.world.feed_if(peer.name, incarnation, DialFailed(address, evidence, ""))
             return
         if peer.id == other.id:
             self.world.feed_if(peer.name, incarnation, DialFailed(address, Evidence.CLONE, COPIED))

@@ -114,6 +114,8 @@ class VirtualPeer:
     unreachable: bool = False
     """Its host is gone: connections to it end in silence, and dials in time-outs."""
     port: Port = Port.OPEN
+    refused_at: int | None = None
+    """When it was last taken for dead while it ran: its host refused a connection to it."""
     ahead: int = 0
     """Nanoseconds by which its clock is ahead of the world's at `skewed_at`."""
     rate: float = 1.0
