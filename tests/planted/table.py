@@ -49,7 +49,7 @@ def _summary(known: dict[str, Measured]) -> str:
     if lives:
         told.append(f"Half of those that random lives kill die within {median(lives):.0f} of them.")
     if steps:
-        told.append(f"Made small, half of the failing lives have at most {median(steps):.0f} steps.")
+        told.append(f"Made small, half of the failing lives need at most {median(steps):.0f} steps.")
     return " ".join(told) + "\n"
 
 

@@ -20,7 +20,7 @@ from planted.probes import DidNotRun, probe, shrunk_steps
 MEMORY_BYTES_MAX = 4 << 30
 """A bug may make a peer send for ever: it shall fail, and not take the machine with it."""
 
-NOT_CAUGHT = (SyntaxError, ImportError, NameError, DidNotRun)
+NOT_CAUGHT = (SyntaxError, ImportError, NameError, AttributeError, DidNotRun)
 """The bug, or the probe, is broken itself: that says nothing about whether the bug would be caught."""
 
 
