@@ -65,8 +65,9 @@ class FollowingServer(Behaviour):
         self.heard_at = core.node.now
         self.welcome = False
         """Whether the server has spoken to this peer as its client."""
-        self.verified = core.node.commit if core.node.quorum else 0
-        """How far this log is known to be the server's: in quorum mode all that is committed is (Raft 5.4.3)."""
+        self.verified = core.node.commit if core.node.quorum and not self.behind else 0
+        """How far this log is known to be the server's: in quorum mode all that is committed is (Raft 5.4.3), unless
+        its number has been overtaken."""
         self.acknowledged = -1
         self.version_due: int | None = None
         """While the newest list is on its way to the disk: under which id."""
