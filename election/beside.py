@@ -8,7 +8,7 @@ log, and acknowledges nothing. The change itself is one record, so that a crash 
 
 from collections.abc import Sequence
 
-from tanist.election.archived import ArchivedEntry, HealBegun, Key, archived_entry, heal_begun, is_command
+from tanist.election.archived import ArchivedEntry, HealBegun, Key, archived_entry, heal_begun, heal_ended, is_command
 from tanist.election.entries import Entry, Kind
 from tanist.election.history import Term
 from tanist.election.log import Log
@@ -41,6 +41,9 @@ class Beside:
         """The index of the copy at which the last of it was found there."""
         self.unreported = node.log.first - 1 > fork
         """Whether entries would be lost that only this peer's snapshot holds, and no heal in the copy says so yet."""
+        self._begun: tuple[str, Term] | None = None
+        """The heal that will say so, and the reign that began it."""
+        self._reported_at = 0
         self._sent_to = 0
         self._again_at = 0
         node.persist(BesideRecord(self.base, None))
@@ -52,6 +55,8 @@ class Beside:
         if first <= self.log.last:
             self.log.truncate(first - 1)
             self._look_again()
+            if self._reported_at >= first:
+                self.unreported, self._reported_at = True, 0
         self.log.append(entries)
         self.node.persist(CopiedRecord(first, tuple(entries)))
         before = len(self.lost)
@@ -60,8 +65,11 @@ class Beside:
             if entry.kind == Kind.ARCHIVED:
                 self.lost.pop(archived_entry(entry).key, None)
             elif entry.kind == Kind.HEAL and self._is_mine(heal_begun(entry)):
-                self.unreported = False
-        if len(self.lost) < before:
+                self._begun = heal_begun(entry).heal, entry.term
+            elif entry.kind == Kind.HEALED and (heal_ended(entry).heal, entry.term) == self._begun:
+                # Its end says how many; one that a later reign wrote would say none.
+                self.unreported, self._reported_at = False, index
+        if len(self.lost) < before or self._reported_at >= first:
             self.covered_at = self.log.last
 
     def _is_mine(self, begun: HealBegun) -> bool:

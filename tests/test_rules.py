@@ -8,7 +8,7 @@ import pytest
 from alone import Alone
 
 from tanist.election import ballots
-from tanist.election.archived import ArchivedEntry, HealBegun, heal_body
+from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded, heal_body
 from tanist.election.beside import Beside
 from tanist.election.candidacy import Candidacy
 from tanist.election.contacts import Contacts
@@ -39,6 +39,7 @@ from tanist.election.messages import (
     RequestVote,
     Salvage,
     Serving,
+    SnapshotMeta,
     Stored,
     Support,
     Vote,
@@ -550,6 +551,25 @@ def test_a_copy_takes_the_logs_place_when_all_that_would_be_lost_is_in_it_and_co
     assert not beside.whole(5), "more is committed than is in it"
     beside.take(2, [Entry(6, "id-c", Kind.REIGN, 0, 0, b"")] * 3)
     assert not beside.whole(4), "what was in it is cut"
+
+
+def test_what_only_a_snapshot_holds_is_let_go_of_when_the_report_of_it_is_committed() -> None:
+    node = Alone(Safety.SURVIVOR).core.node
+    meta = SnapshotMeta(3, Term(2, "id-b"), 0, node.log.history(), node.log.roster, 1, "digest")
+    node.log.reset(meta)
+    node.snapshot = meta
+    beside = Beside(node, 0)
+    begun = heal_body(HealBegun("h", 0, Term(2, "id-b"), ("id-a",), 4))
+    ended = heal_body(HealEnded("h", 0, 2))
+    beside.take(1, [Entry(5, "id-b", Kind.HEAL, 0, 0, begun)])
+    assert not beside.whole(1), "how many are missing is not said yet"
+    beside.take(2, [Entry(6, "id-c", Kind.HEALED, 0, 0, ended)])
+    assert not beside.whole(2), "another reign that ends the heal does not know how many"
+    beside.take(1, [Entry(7, "id-b", Kind.HEAL, 0, 0, begun), Entry(7, "id-b", Kind.HEALED, 0, 0, ended)])
+    assert not beside.whole(1), "the report is not committed"
+    assert beside.whole(2)
+    beside.take(2, [Entry(8, "id-c", Kind.REIGN, 0, 0, b"")])
+    assert not beside.whole(2), "the report is cut"
 
 
 def test_a_new_reign_ends_the_heals_that_another_left_open() -> None:
