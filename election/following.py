@@ -416,7 +416,7 @@ class FollowingServer(Behaviour):
 
     def _handed_over(self, message: HandOver) -> None:
         node = self.node
-        node.heir_named = (message.heir, node.now + node.times.round)
+        node.heir_named = (message.heir, node.now + node.times.hold)
         if message.heir == node.me.id:
             if node.able:
                 self.core.told_to_stand()

@@ -116,5 +116,5 @@ class Meeting:
         if serves_in is not None:
             self.core.step_down(Cause.GAVE_WAY, 0, follow=(peer, serves_in))
         else:
-            node.heir_named = (peer, node.now + node.times.round)
+            node.heir_named = (peer, node.now + node.times.hold)
             self.core.step_down(Cause.GAVE_WAY, 0, hold_for=peer)

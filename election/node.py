@@ -62,6 +62,8 @@ class Times:
         self.disk = int(pace.disk_timeout_ms * MS)
         self.round = self.retry * (self.attempts + 1)
         """One retry round: the retries, and the deadline of the last."""
+        self.hold = max(self.round, 3 * self.ballot)
+        """How long one that stands is given: a retry round, or its ballot where that takes longer."""
         self.window = self.timeout + self.round
         """One detection window: from the last heartbeat of a server that is gone until everyone knows."""
 

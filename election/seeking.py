@@ -86,7 +86,7 @@ class Seeking(Behaviour):
             # However this search begins: without a roster there is a cluster to be founded, or joined.
             self.founding = Founding(self.core)
         if self.hold_for:
-            self._hold(self.hold_for, times.round, "it stands")
+            self._hold(self.hold_for, times.hold, "it stands")
         elif self.wait_ns:
             self._again_after(self.wait_ns)
         elif self.evidence == "start":
@@ -408,7 +408,7 @@ class Seeking(Behaviour):
         self._stand_or_wait()
 
     def _hold(self, peer: str, wait_ns: int, reason: str) -> None:
-        wait = min(wait_ns, self.node.times.round)
+        wait = min(wait_ns, self.node.times.hold)
         self.holding = (peer, self.node.now + wait)
         self._tell_choice(events.FallbackChosen(peer, reason))
         self.node.reach_for(peer, self.node.times.retry)
@@ -479,7 +479,7 @@ class Seeking(Behaviour):
         self._end_counting()
         self.stand_at = self.waiting_until = None
         self.hold_for = peer
-        self._hold(peer, self.node.times.round, "it stands")
+        self._hold(peer, self.node.times.hold, "it stands")
 
     # The first start
 

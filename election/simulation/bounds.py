@@ -17,6 +17,11 @@ def retry_round_ms(pace: Pace) -> float:
     return pace.retry_interval_ms * (pace.retry_attempts + 1)
 
 
+def hold_ms(pace: Pace) -> float:
+    """How long one that stands is waited for: a retry round, or its ballot where that takes longer."""
+    return max(retry_round_ms(pace), 3 * pace.ballot_ms)
+
+
 def ballot_ms(pace: Pace, peers: int) -> float:
     """One ballot: the wait before it with all its jitter, the canvass, the wait for a better rank, and the votes."""
     longest_wait = pace.ballot_ms * (1 + min(peers, RANKS_MAX) + FAILS_MAX) * 2
@@ -30,7 +35,7 @@ def one_server_ms(world: World, pace: Pace, safety: Safety, peers: int) -> float
     things take their time: a few messages and writes each, which tiny time-outs must not count as nothing.
     """
     noticed = pace.heartbeat_timeout_ms
-    waits = retry_round_ms(pace) * 2 + pace.start_wait_ms
+    waits = retry_round_ms(pace) + hold_ms(pace) + pace.start_wait_ms
     if safety is Safety.SURVIVOR:
         # What left the commit set without a word is waited for until it cannot count itself.
         waits += pace.sync_timeout_ms
@@ -50,4 +55,4 @@ def healed_ms(world: World, pace: Pace, safety: Safety, peers: int) -> float:
     return one_server_ms(world, pace, safety, peers) * 2 + pieces * each
 
 
-__all__ = ["ballot_ms", "healed_ms", "one_server_ms", "retry_round_ms"]
+__all__ = ["ballot_ms", "healed_ms", "hold_ms", "one_server_ms", "retry_round_ms"]
