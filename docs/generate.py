@@ -3,6 +3,7 @@
 Each part stands between `<!-- generated: NAME -->` and `<!-- end -->`; tests/test_docs.py finds stale ones.
 """
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,12 +23,18 @@ from tanist.election.roles import TRANSITIONS, Role
 from tanist.election.roster import Member, Roster
 from tanist.election.simulation.conditions import CONDITIONS
 from tanist.election.simulation.forms import Line
+from tanist.election.simulation.marks import ELSEWHERE
 from tanist.election.simulation.scenario import read_scenario
 from tanist.election.simulation.steps import ACTS
+from tanist.election.simulation.swarm import FAULTS
 from tanist.transport.hello import Code, Hello, Refusal
 
 DOCS = Path(__file__).parent
 SCENARIOS = DOCS.parent / "tests" / "scenarios"
+SIMULATION = DOCS.parent / "election" / "simulation"
+GUESTS = DOCS.parent / "peer" / "simulate"
+SEARCH = ("facts.py", "exhaustive.py")
+"""The exhaustive search has invariants of its own."""
 _FIELD = re.compile(r"\{(\w+):\w+\}")
 """A field in the form of a line."""
 PARTS = (
@@ -122,6 +129,46 @@ def elsewhere() -> str:
     return "\n".join(["| row | looked at by |", "| --- | --- |", *rows])
 
 
+def faults() -> str:
+    """What may befall a life."""
+    return "\n".join(["| kind | what happens |", "| --- | --- |", *(f"| `{n}` | {t} |" for n, t in FAULTS.items())])
+
+
+def marks() -> str:
+    """Marks that no life can be held to."""
+    rows = [f"| {mark} | {why} | `{where}` |" for mark, (why, where) in ELSEWHERE.items()]
+    return "\n".join(["| mark | why | tested by |", "| --- | --- | --- |", *rows])
+
+
+def invariants() -> str:
+    """Every invariant by its name, with what its first breach tells; a name may stand for several checks."""
+    found: dict[str, tuple[str, str]] = {}
+    constants: dict[str, str] = {}
+    for path in [*sorted(GUESTS.glob("*.py"), reverse=True), *sorted(SIMULATION.glob("*.py"))]:
+        if path.name in SEARCH:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=constant)], value=ast.Constant(value=str(value))):
+                    constants[constant] = value
+                case ast.Raise(exc=ast.Call(func=ast.Name(id="Broken"), args=[name, detail])):
+                    told = _text(detail)
+                    told = "shown in full" if told.strip("… :") == "" else told
+                    found.setdefault(constants.get(ast.unparse(name), _text(name)), (told, path.stem))
+    rows = [f"| `{name}` | {told} | {where} |" for name, (told, where) in sorted(found.items())]
+    return "\n".join(["| name | what is told | in |", "| --- | --- | --- |", *rows])
+
+
+def _text(node: ast.expr) -> str:
+    """The text of a string in the code, with an ellipsis for what is filled in."""
+    match node:
+        case ast.Constant(value=str(value)):
+            return value
+        case ast.JoinedStr(values=values):
+            return "".join(str(v.value) if isinstance(v, ast.Constant) else "…" for v in values).replace("|", "/")
+    return "…"
+
+
 def _lines(classes: Sequence[type[Line]]) -> str:
     rows = []
     for cls in classes:
@@ -142,6 +189,7 @@ GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "kinds": kinds,
     },
     "reference/journal.md": {"records": records},
+    "reference/simulation.md": {"faults": faults, "invariants": invariants, "marks": marks},
     "reference/scenarios.md": {
         "steps": steps,
         "conditions": conditions,

@@ -24,6 +24,7 @@ from tanist.election.simulation.marks import ELSEWHERE, all_marks, unhit
 from tanist.election.simulation.outcome import Failure, Options, Setup, read_replay, replay_line
 from tanist.election.simulation.scenario import read_scenario, write_scenario
 from tanist.election.simulation.shrinking import Shrinker, as_scenario, shrink, timeline
+from tanist.election.simulation.stage import Failed, play
 from tanist.election.simulation.steps import Cut, Kill, Start, Step
 from tanist.election.simulation.workload import Operation, Workload
 
@@ -210,4 +211,9 @@ def test_a_planted_fault_is_found_and_made_small(monkeypatch: pytest.MonkeyPatch
     told = timeline(smallest)
     assert smallest.invariant in told and "repeat it: seed=" in told
     scenario = as_scenario(smallest)
-    assert read_scenario(write_scenario(scenario)).same(scenario)
+    again = read_scenario(write_scenario(scenario))
+    assert again.same(scenario)
+    with pytest.raises(Failed, match=smallest.invariant):
+        play(again, Safety.SURVIVOR)
+    monkeypatch.undo()
+    play(again, Safety.SURVIVOR)

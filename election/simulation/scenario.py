@@ -52,6 +52,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     jitter: float = 0.0
     settings: tuple[str, ...] = ()
     of_peer: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    life: str = ""
+    """Instead of a cluster: all that a life began with, as JSON (`outcome.Setup`); `steps` are what befell it."""
     steps: tuple[Step, ...] = ()
     lines: tuple[int, ...] = ()
     """The line of each step, for reports; empty for a scenario that was not read."""
@@ -189,6 +191,7 @@ _HEADER: dict[str, Callable[[str], Any]] = {
     "disk": read_time,
     "jitter": _read_part,
     "settings": _read_words,
+    "life": str,
 }
 """Header lines, and how each is read."""
 _FIELD_OF = {"source": "sources", "latency": "latency_ms", "disk": "disk_ms"}
@@ -211,6 +214,7 @@ def write_scenario(scenario: Scenario) -> str:
         "disk": write_time(scenario.disk_ms),
         "jitter": repr(scenario.jitter),
         "settings": " ".join(scenario.settings),
+        "life": scenario.life,
     }
     usual = Scenario()
     for name, value in written.items():

@@ -14,16 +14,19 @@ from typing import Any
 
 import msgspec
 
-from tanist.election.settings import PACES
 from tanist.election.simulation import swarm
 from tanist.election.simulation.life import run_again
 from tanist.election.simulation.machine import Codec, Guest
 from tanist.election.simulation.outcome import Failure, Setup
 from tanist.election.simulation.scenario import Scenario
-from tanist.election.simulation.steps import Act, Add, Step, Submit, write_step
+from tanist.election.simulation.steps import Act, Step, write_step
 
 RUNS_MAX = 400
 """How many lives a shrinking may run: a minute or two for an ordinary one."""
+SOONER = (0.9, 0.5)
+"""Parts of the time before a step that are tried to be left out."""
+SOONER_MS_MIN = 10.0
+"""Less than this is not worth a life."""
 Fails = Callable[[Setup, Sequence[Step]], Failure | None]
 
 
@@ -41,6 +44,7 @@ class Shrinker:
         while self.left > 0 and before != len(self.best.steps):
             before = len(self.best.steps)
             self._fewer_steps()
+            self._sooner()
             self._plainer()
         return self.best
 
@@ -64,6 +68,20 @@ class Shrinker:
                 if not self._try(self.best.setup, rest):
                     at += size
             size //= 2
+
+    def _sooner(self) -> None:
+        """Less time passes before each step in turn: what all of it led to is easier to follow."""
+        for at in range(len(self.best.steps)):
+            steps = self.best.steps
+            if at >= len(steps):
+                break
+            before = steps[at - 1].at_ms or 0.0 if at else 0.0
+            gap = (steps[at].at_ms or 0.0) - before
+            for part in SOONER:
+                less = round(gap * part, 3)
+                later = [msgspec.structs.replace(s, at_ms=(s.at_ms or 0.0) - less) for s in steps[at:]]
+                if less >= SOONER_MS_MIN and self._try(self.best.setup, [*steps[:at], *later]):
+                    break
 
     def _plainer(self) -> None:
         """One thing at a time is made as plain as it can be, and stays so if the failure does."""
@@ -123,35 +141,16 @@ def shrink(
 
 
 def as_scenario(failure: Failure) -> Scenario:
-    """A failing life as a scenario: the cluster and what befell it; commands stand for the work of its clients.
+    """A failing life as a scenario file: what it began with and what befell it. Played, it is that life again.
 
-    Its chance is that of the scenario, so that it need not fail; when it does, it is a test for ever.
+    A life with applications needs those too: its file is the same life with registers in their place.
     """
-    setup = failure.setup
-    pace = setup.pace if setup.pace in PACES else "classic"
-    names = tuple(name for name, _ in setup.peers)
-    usual = PACES[pace]
-    own = setup.peers[0][1].pace
-    settings = [f"{f}={getattr(own, f)}" for f in own.__struct_fields__ if getattr(own, f) != getattr(usual, f)]
-    first = setup.peers[0][1]
-    for field in ("sync_successors", "sync_strict", "fallbacks", "snapshot_every", "snapshot_keep"):
-        settings.append(f"{field}={str(getattr(first, field)).lower()}")
-    of_peer = tuple((n, (f"serve={s.serve}", f"priority={s.priority}")) for n, s in setup.peers)
-    adds = [Step(Add(n, tuple(o for o in names if o != n)), 0.0) for n in names]
-    commands = [Step(Submit(n, (f"c{i}",)), s.at_ms) for i, s in enumerate(failure.steps) for n in names[:1]]
-    steps = sorted([*adds, *failure.steps, *commands], key=lambda s: s.at_ms or 0.0)
     return Scenario(
         about=f"{failure.invariant}: {failure.detail}\nseen with: {failure.replay}",
         holds=failure.invariant,
-        safety=(setup.safety,),
-        pace=pace,
-        seed=setup.seed,
-        latency_ms=setup.latency_ms,
-        disk_ms=setup.disk_ms,
-        jitter=setup.jitter,
-        settings=tuple(settings),
-        of_peer=of_peer,
-        steps=tuple(steps),
+        safety=(failure.setup.safety,),
+        life=msgspec.json.encode(failure.setup).decode(),
+        steps=failure.steps,
     )
 
 

@@ -29,37 +29,37 @@ Most of what goes wrong goes wrong around a fault: clients ask more then (`Setup
 BUSY = 6
 PACE_WEIGHTS = {"classic": 14, "lan": 3, "fast": 1, "hostile": 2}
 """How often each pace is drawn: an hour of the patient ones costs little, and they are what people run."""
-FAULTS = (
-    "cut",
-    "one_way",
-    "part",
-    "flap",
-    "reset",
-    "clog",
-    "stall",
-    "delay",
-    "port",
-    "loss",
-    "kill",
-    "host_gone",
-    "kill_all",
-    "pause",
-    "drift",
-    "leap",
-    "wall",
-    "power_loss",
-    "disk_full",
-    "disk_slow",
-    "disk_hung",
-    "flip",
-    "wipe",
-    "handover",
-    "goodbye",
-    "leave",
-    "machine",
-    "abandon",
-)
-"""All kinds of faults; `acts` says what each does."""
+FAULTS = {
+    "cut": "nothing passes between two peers",
+    "one_way": "nothing passes from one peer to another",
+    "part": "the peers fall into two groups, some of which share a member",
+    "flap": "a link comes and goes",
+    "reset": "a connection breaks, with what was on its way",
+    "clog": "nothing arrives for a while one way, then all of it",
+    "stall": "one connection delivers nothing for a while",
+    "delay": "one way takes longer",
+    "port": "dials are refused, find silence, nobody at all, or another cluster's peer",
+    "loss": "so much of everything gets lost, and comes late",
+    "kill": "a process dies",
+    "host_gone": "a host is gone, and nothing says so",
+    "kill_all": "everything goes down, and comes back in some order",
+    "pause": "a process stands still and keeps its memory",
+    "drift": "a clock runs fast or slow",
+    "leap": "a clock leaps forward: its machine was asleep",
+    "wall": "a wall clock jumps",
+    "power_loss": "a process dies, and what its disk had not finished is partly there",
+    "disk_full": "writes fail",
+    "disk_slow": "writes take long",
+    "disk_hung": "writes never end, and nothing says so",
+    "flip": "a journal is damaged in its middle",
+    "wipe": "a disk is empty, and its peer new",
+    "handover": "the server is asked to hand over, to its heir or to a named peer",
+    "goodbye": "a clean exit",
+    "leave": "a member is taken out",
+    "machine": "a machine runs on battery, or is busy",
+    "abandon": "a person gives up a founding that waits for one who is down",
+}
+"""All kinds of faults, and what each does; `drawing` says how."""
 
 
 def draw(seed: int, options: Options, *, codec: bool) -> Setup:
