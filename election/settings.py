@@ -69,6 +69,10 @@ PACES: dict[str, Pace] = {
 }
 
 
+BALLOT_STEPS = 3
+"""What a ballot waits for at most, each so long as `ballot_ms`: the canvass, a better rank, the votes."""
+
+
 def pace_problems(pace: Pace) -> list[str]:
     """What is wrong with a pace, in sentences; empty when it can be used."""
     problems = []
@@ -77,6 +81,12 @@ def pace_problems(pace: Pace) -> list[str]:
             problems.append(f"{field.name} must be greater than 0")
     if pace.heartbeat_timeout_ms < 2 * pace.heartbeat_every_ms:
         problems.append("heartbeat_timeout_ms must be at least twice heartbeat_every_ms: one late heartbeat is no loss")
+    hold = (pace.retry_attempts + 1) * pace.retry_interval_ms
+    if hold < BALLOT_STEPS * pace.ballot_ms:
+        problems.append(
+            f"ballot_ms must be at most {hold / BALLOT_STEPS:g}: whoever waits for a candidate waits one retry round "
+            f"((retry_attempts + 1) x retry_interval_ms = {hold:g}), a ballot up to {BALLOT_STEPS} x ballot_ms"
+        )
     longest = pace.heartbeat_timeout_ms + (pace.retry_attempts + 1) * pace.retry_interval_ms + pace.ballot_ms
     if pace.sync_timeout_ms <= longest:
         problems.append(

@@ -38,6 +38,12 @@ def test_a_heir_must_still_count_when_it_stands() -> None:
     assert f"over {longest:g}" in problem
 
 
+def test_whoever_waits_for_a_candidate_waits_for_its_whole_ballot() -> None:
+    assert pace_problems(Pace(ballot_ms=2000, sync_timeout_ms=20_000)) == []
+    (problem,) = pace_problems(Pace(ballot_ms=2001, sync_timeout_ms=20_000))
+    assert "at most 2000" in problem
+
+
 def test_a_number_that_leaps_too_far_is_not_believed() -> None:
     assert plausible(Term(NUMBER_LEAP_MAX + 5, "a"), 5)
     assert not plausible(Term(NUMBER_LEAP_MAX + 6, "a"), 5)

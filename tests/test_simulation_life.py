@@ -16,7 +16,7 @@ from scenario import cluster
 from tanist.election.commit import Durability
 from tanist.election.commitset import CommitSet
 from tanist.election.ready import ReadAnswer
-from tanist.election.settings import Safety
+from tanist.election.settings import Safety, pace_problems
 from tanist.election.simulation import swarm
 from tanist.election.simulation.forms import FormError
 from tanist.election.simulation.life import run, run_again
@@ -139,6 +139,7 @@ def test_seeds_differ_in_all_that_they_draw() -> None:
     assert 10 < sum(s.faultless for s in setups) < 45
     assert 10 < sum(s.codec for s in setups) < 80
     assert all(not s.faults for s in setups if s.faultless)
+    assert [p for s in setups for _, peer in s.peers for p in pace_problems(peer.pace)] == []
 
 
 def test_what_is_said_is_not_drawn_and_shifts_nothing_else() -> None:

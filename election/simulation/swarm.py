@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tanist.election.settings import PACES, ElectionSettings, Pace, Safety, Serve
+from tanist.election.settings import BALLOT_STEPS, PACES, ElectionSettings, Pace, Safety, Serve
 from tanist.election.simulation.outcome import Options, Setup
 
 NAMES = "abcdefg"
@@ -131,7 +131,7 @@ def _hostile(rng: Random) -> Pace:
     timeout = every * rng.choice([2, 3, 10])
     retry = rng.choice([2.0, 20.0, 200.0])
     attempts = rng.choice([1, 2, 3, 5])
-    ballot = rng.choice([1.0, 10.0, 100.0])
+    ballot = min(rng.choice([1.0, 10.0, 100.0]), (attempts + 1) * retry / BALLOT_STEPS)
     longest = timeout + (attempts + 1) * retry + ballot
     return Pace(
         retry_attempts=attempts,
