@@ -9,16 +9,21 @@ import msgspec
 import pytest
 from simulated_apps import GOOD, write_app
 
+from tanist.election.archived import ArchivedEntry, HealBegun, heal_body
 from tanist.election.entries import Command, Entry, Kind, SessionOpened
+from tanist.election.history import Term
 from tanist.election.sessions import UNKNOWN_SESSION
 from tanist.election.settings import Safety
 from tanist.election.simulation.broken import Broken
+from tanist.peer.application.heals import HealRecords
 from tanist.peer.application.replies import decode_reply, encode_error, encode_result
 from tanist.peer.errors import Refused
 from tanist.peer.simulate.guest import ApplicationGuest
 from tanist.peer.simulate.kv_history import kv_history
 from tanist.peer.simulate.loading import Applications
+from tanist.peer.simulate.machines import ApplicationMachine
 from tanist.peer.simulate.mirror import Mirror
+from tanist.peer.simulate.referee import Referee
 
 pack = msgspec.msgpack.encode
 
@@ -155,3 +160,27 @@ def test_timers_that_are_due_are_proposed(tmp_path: Path) -> None:
         assert guest.due(machine, 9 * 10**9) == []
     finally:
         mirror.close()
+
+
+def healed(guest: ApplicationGuest) -> ApplicationMachine:
+    """A machine that applied a heal of one archived command."""
+    machine = guest.machine("a")
+    opened = Entry(1, "id-a", Kind.SESSION_OPENED, 0, 0, pack(SessionOpened("s1", "id-a")))
+    command = Entry(2, "id-b", Kind.COMMAND, 0, 0, wrote(0, "put", key="a", value="1").body)
+    begun = heal_body(HealBegun("3@id-a:2", 1, Term(2, "id-b"), ("id-b",), 2))
+    archived = heal_body(ArchivedEntry("3@id-a:2", 2, command, True))
+    kept = [(Kind.HEAL, begun), (Kind.ARCHIVED, archived)]
+    machine.apply(1, [opened, *(Entry(3, "id-a", kind, 0, 0, body) for kind, body in kept)])
+    return machine
+
+
+def test_an_archived_entry_must_be_in_the_report_of_its_heal(
+    guest: ApplicationGuest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (report,) = healed(guest).machine.heals.reports.values()
+    assert report.archived == 1
+    # In another life: of this one it is known which state comes of that log.
+    guest.referee = Referee()
+    monkeypatch.setattr(HealRecords, "add", lambda *_: None)
+    with pytest.raises(Broken, match=r"keeps 2 of 2@id-b, of which reports say \[\]"):
+        healed(guest)

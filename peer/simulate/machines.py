@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
-from tanist.election.entries import Entry
+from tanist.election.archived import ArchivedEntry, archived_entry
+from tanist.election.entries import Entry, Kind
 from tanist.election.simulation.broken import Broken
 from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
@@ -11,6 +12,8 @@ from tanist.peer.application.machine import Machine, Outcome
 from tanist.peer.application.replies import encode_refusal, encode_result
 from tanist.peer.errors import ApplicationFailed, Refused
 from tanist.peer.simulate.referee import APPLICATION, Key, Referee, said
+
+REPORTED = "heal-reported"
 
 
 class _Everyone(set[str]):
@@ -43,8 +46,20 @@ class ApplicationMachine:
                 raise Broken(APPLICATION, f"entry {index}, {said(entry)}: {failure.error}\n{failure.traceback}".strip())
             self._digest = self._referee.applied(self._peer, index, entry, self._before, self.machine, self._events)
             self._events.clear()
+            if entry.kind == Kind.ARCHIVED:
+                self._reported(index, archived_entry(entry))
             self._before = index, entry.number, entry.holder
         return outcomes
+
+    def _reported(self, index: int, archived: ArchivedEntry) -> None:
+        """Every entry of a history that ended has one fate, and the heal's report names it. Raises Broken if not."""
+        old, term = archived.key
+        reports = self.machine.heals.reports.values()
+        named = [e for report in reports for e in report.entries if (e.index, e.term) == archived.key]
+        unlisted = any(report.unlisted for report in reports)
+        if len(named) > 1 or (not named and not unlisted) or not self.machine.heals.is_decided(old, term):
+            fates = [e.fate for e in named]
+            raise Broken(REPORTED, f"{self._peer}: entry {index} keeps {old} of {term}, of which reports say {fates}")
 
     def snapshot(self) -> bytes:
         """The whole state."""
