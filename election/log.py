@@ -30,6 +30,8 @@ class Log:
     def __init__(self) -> None:
         self.first = 1
         self.entries: list[Entry] = []
+        self._time_before = 0
+        """Log time of the entry before `first`."""
         self.commands = 0
         self.archived = ArchivedKeys()
         """The old entries that are archived in this log."""
@@ -53,8 +55,8 @@ class Log:
 
     @property
     def last_time_ns(self) -> int:
-        """Log time of the last entry in memory, or 0."""
-        return self.entries[-1].time_ns if self.entries else 0
+        """Log time of the last entry, also when it is in a snapshot and no more in memory; 0 for an empty log."""
+        return self.entries[-1].time_ns if self.entries else self._time_before
 
     @property
     def roster(self) -> Roster:
@@ -149,6 +151,7 @@ class Log:
         drop = index + 1 - self.first
         if drop <= 0:
             return
+        self._time_before = self.entries[drop - 1].time_ns
         del self.entries[:drop]
         self.first = index + 1
         while len(self._rosters) > 1 and self._rosters[1][0] <= index:
@@ -158,6 +161,7 @@ class Log:
         """Begin after a snapshot, with nothing after it."""
         self.entries.clear()
         self.first = meta.index + 1
+        self._time_before = meta.time_ns
         self._reigns = list(meta.history.reigns)
         self._firsts = [r.first for r in self._reigns]
         self.commands = meta.history.commands
@@ -179,7 +183,7 @@ class Log:
     def copy_to(self, last: int) -> "Log":
         """Another log that holds what this one has up to `last`, which is not before the log in memory begins."""
         copy = Log()
-        copy.first = self.first
+        copy.first, copy._time_before = self.first, self._time_before
         copy.entries = list(self.entries)
         copy.commands = self.commands
         copy.archived = self.archived.copy()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from scenario import BOTH, PACE, SETTLE_MS, all_applied, clients, cluster, server
+from scenario import BOTH, PACE, SETTLE_MS, all_applied, clients, cluster, heir, server
 from test_core_split import part
 
 from tanist.election import events
 from tanist.election.entries import Kind
 from tanist.election.messages import Message, SnapshotOffer, Stored
 from tanist.election.records import SnapshotRecord
-from tanist.election.settings import PACES, Safety
+from tanist.election.settings import MS, PACES, Safety
 from tanist.election.simulation.invariants import Invariants
 from tanist.election.simulation.world import VirtualPeer
 
@@ -186,3 +186,21 @@ def test_an_offer_that_got_lost_is_made_again(safety: Safety, monkeypatch: pytes
     world.start(away.name)
     world.run_until(lambda: len(away.commands()) == 5, SETTLE_MS)
     assert lost
+
+
+@BOTH
+def test_log_time_goes_not_back_when_all_of_the_log_is_in_a_snapshot(safety: Safety) -> None:
+    world = cluster("a b c", safety, snapshot_keep=0, heal_keep=0)
+    old, next_one = server(world), heir(world)
+    for body in BODIES:
+        world.submit(old.name, body)
+    world.run(1000)
+    world.snapshot(next_one.name)
+    assert next_one.core is not None and not next_one.core.node.log.entries
+    world.leap(next_one.name, -3_600_000 * MS, wall=True)
+    world.kill(old.name)
+    world.run_until(lambda: next_one in world.servers(), SETTLE_MS)
+    world.submit(next_one.name, b"after")
+    world.run_until(lambda: b"after" in next_one.commands(), SETTLE_MS)
+    times = [entry.time_ns for _, entry in next_one.applied]
+    assert times == sorted(times)

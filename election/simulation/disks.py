@@ -126,7 +126,9 @@ class Disks:
         assert term is not None
         digest = f"snap-{peer.name}-{peer.incarnation}-{index}-{term}"
         history, roster = core.node.log.history_at(index), core.node.log.roster_at(index)
-        meta = SnapshotMeta(index, term, 0, history, roster, SNAPSHOT_BYTES, digest, core.node.log.archives_at(index))
+        time_ns = peer.applied[-1][1].time_ns if peer.applied else 0
+        archived = core.node.log.archives_at(index)
+        meta = SnapshotMeta(index, term, time_ns, history, roster, SNAPSHOT_BYTES, digest, archived)
         state = peer.machine.snapshot() if peer.machine is not None else b""
         kept = KeptSnapshot(meta, state, peer.applied, len(peer.applied))
         if at_once:
