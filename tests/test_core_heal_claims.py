@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
+from alone import Alone
 from healing import Split, heals
 from scenario import server
-from test_reign import Alone
 
 from tanist.election import events
 from tanist.election.claims import WAIT_FORGOTTEN, WAIT_HEALS_MAX, HealWaits
