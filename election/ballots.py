@@ -39,10 +39,10 @@ def answer_canvass(node: Node, candidate: str, canvass: Canvass, voter: Voter) -
     if canvass.number <= node.number:
         return oppose(STALE_NUMBER)
     fresher = _fresher(node, canvass.history)
-    if node.unfit:
-        return oppose(LENDS, node.log.history()) if fresher else oppose(UNABLE)
     if fresher:
-        return oppose(FRESHER, node.log.history())
+        return oppose(FRESHER if node.able else LENDS, node.log.history())
+    if node.unfit:
+        return oppose(UNABLE)
     # Rank never vetoes: whoever waited for a better one once already is not asked to wait again.
     if not canvass.again and voter.standing and ranks_before(node, candidate):
         return oppose(BETTER_RANK)

@@ -76,6 +76,8 @@ class Candidacy(Behaviour):
         self.incoming = Incoming(core.node)
         """A snapshot, where the entries that I lack are compacted."""
         self.took_snapshot = False
+        self.able: dict[str, bool] = {}
+        """Who said in the canvass that it is fresher, and whether it could stand."""
         self.no_help: set[str] = set()
         """Fresher peers that lent nothing (compacted, gone): asked again, they would not either."""
         self.opposers: dict[str, str] = {}
@@ -216,8 +218,8 @@ class Candidacy(Behaviour):
                     self.opposers[peer] = message.server
                     self._count()
             case ballots.FRESHER | ballots.LENDS as reason:
-                lends = reason == ballots.LENDS
-                self._lacking(peer, message.history, follows=bool(message.server), lends=lends)
+                self.able[peer] = reason == ballots.FRESHER
+                self._lacking(peer, message.history, follows=bool(message.server))
             case ballots.BETTER_RANK:
                 self.step = Step.WAITING
                 self.until = node.now + node.times.ballot
@@ -249,14 +251,14 @@ class Candidacy(Behaviour):
 
     # Entries that I lack
 
-    def _lacking(self, peer: str, theirs: History, *, follows: bool = False, lends: bool = False) -> None:
+    def _lacking(self, peer: str, theirs: History, *, follows: bool = False) -> None:
         """A fresher peer: take over what it has, if I go before it or it does not stand; else it stands itself.
 
-        `follows`: it follows a live server, and would leave it for me. `lends`: it says that it cannot stand.
+        `follows`: it follows a live server, and would leave it for me.
         """
         node = self.node
         at = fork(node.log.history(), theirs)
-        stands = not lends and self._could_stand(peer)
+        stands = self._could_stand(peer)
         mine_first = ballots.ranks_before(node, peer) or not stands or follows
         # What a snapshot holds, and in quorum mode what is committed, cannot be cut to make room.
         kept = max(node.snapshot.index if node.snapshot else 0, node.commit if node.quorum else 0)
@@ -278,8 +280,9 @@ class Candidacy(Behaviour):
             self._give_way("a fresher history", peer)
 
     def _could_stand(self, peer: str) -> bool:
+        """Whether a fresher peer could serve: as it says itself, since my roster may be an old one."""
         member = self.node.log.roster.get(peer)
-        return member is None or (member.serve and member.voter)
+        return self.able.get(peer, member is None or (member.serve and member.voter))
 
     def _fetch(self, peer: str, after: int) -> None:
         node = self.node

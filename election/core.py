@@ -117,9 +117,16 @@ class Core:
 
     def counts_now(self) -> bool:
         """Survivor mode: whether acknowledgements wait for this peer's disk (also just before it lost its server)."""
-        return self._counts_until is not None and self.node.now < self._counts_until
+        return self.counts_at(self.node.now)
 
-    _counts_until: int | None = None
+    def counts_at(self, now: int) -> bool:
+        """Whether they still do at a time to come. Of a later reign, once its list was heard of, this peer holds
+        nothing for certain."""
+        until, term = self._counted
+        return now < until and self.node.fallbacks.term == term
+
+    _counted: tuple[int, Term] = (0, NO_TERM)
+    """Until when acknowledgements of which reign, over for this peer, still wait for its disk."""
 
     # The step
 
@@ -301,6 +308,8 @@ class Core:
             self.lost_ballot("voted for another", peer, behaviour.search)
         elif isinstance(behaviour, Seeking):
             behaviour.wait_for(peer)
+        # Whoever has this vote may serve by now, and acknowledge what this peer does not hold.
+        self._counted = (0, NO_TERM)
 
     def _answer_seek(self, peer: str) -> None:
         node = self.node
@@ -363,9 +372,9 @@ class Core:
     def _end_following(self) -> None:
         behaviour = self.behaviour
         assert isinstance(behaviour, FollowingServer)
-        self._counts_until = None
+        self._counted = (0, NO_TERM)
         if behaviour.counts_now() and behaviour.counted_from is not None:
-            self._counts_until = behaviour.counted_from + self.node.times.sync
+            self._counted = behaviour.counted_from + self.node.times.sync, behaviour.term
         behaviour.fail_reads()
 
     def stand(self, evidence: str) -> None:
@@ -431,10 +440,10 @@ class Core:
         assert isinstance(behaviour, Reign)
         node.emit(events.ReignEnded(str(behaviour.term), cause))
         node.without_since = node.now
-        self._counts_until = None
+        self._counted = (0, NO_TERM)
         if not node.quorum and cause is Cause.NOT_PROVED:
             # What a server has was the measure of every acknowledgement of its own reign.
-            self._counts_until = node.now + node.times.sync
+            self._counted = node.now + node.times.sync, behaviour.term
         behaviour.reads.fail()
 
     def not_proved(self) -> None:

@@ -12,11 +12,13 @@ from tanist.election.ballots import Voter
 from tanist.election.entries import Entry, Kind
 from tanist.election.fallbacks import Fallback, FallbackList
 from tanist.election.history import EMPTY, History, Reign, Term
+from tanist.election.log import roster_entry_body
 from tanist.election.messages import Canvass, Oppose, RequestVote, Support, Vote
 from tanist.election.node import Node, Self
 from tanist.election.ready import Ready, Remote
 from tanist.election.records import BallotRecord, Stored
-from tanist.election.settings import ElectionSettings, Safety
+from tanist.election.roster import Member, Roster
+from tanist.election.settings import ElectionSettings, Safety, Serve
 
 ME, OTHER = "id-m", "id-o"
 NOBODY = Voter(None, False)
@@ -24,10 +26,15 @@ NO_AGE = (Term(0, ""), 0)
 AHEAD = History((Reign(Term(9, OTHER), 1, 0),), 9, 9)
 
 
-def node_of(safety: Safety, *, number: int = 3, voted_for: str = "", entries: int = 0) -> Node:
+def node_of(
+    safety: Safety, *, number: int = 3, voted_for: str = "", entries: int = 0, serve: Serve = Serve.AUTO
+) -> Node:
     stored = Stored(number=number, voted_for=voted_for)
     stored.entries = [Entry(3, "s", Kind.COMMAND, 0, i, b"") for i in range(entries)]
-    node = Node(Self(ME, "m", "m:1"), ElectionSettings(safety=safety), stored, Random(1))
+    if entries:
+        members = Roster(tuple(Member(i, i, f"{i}:1") for i in (ME, OTHER)))
+        stored.entries[0] = Entry(3, "s", Kind.ROSTER, 0, 0, roster_entry_body(members))
+    node = Node(Self(ME, "m", "m:1"), ElectionSettings(safety=safety, serve=serve), stored, Random(1))
     node.now = 1000
     node.links = {i: Remote(i, i, f"{i}:1", (1, 0), True, 0) for i in (OTHER, "id-x")}
     return node
@@ -96,6 +103,13 @@ def test_a_less_fresh_history_gets_no_vote_and_is_shown_mine(safety: Safety) -> 
     assert canvass(node, history=AHEAD) == "support"
     refused = vote(node)
     assert (refused.granted, refused.reason, refused.history) == (False, "fresher", node.log.history())
+
+
+@BOTH
+def test_a_fresher_peer_that_never_serves_says_that_it_only_lends(safety: Safety) -> None:
+    node = node_of(safety, entries=5, serve=Serve.NEVER)
+    assert canvass(node) == "lends"
+    assert canvass(node, history=AHEAD) == "support"
 
 
 @BOTH

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from alone import Alone
+from alone import MEMBERS, Alone
 
 from tanist.election import ballots
 from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded, heal_body
@@ -20,6 +20,7 @@ from tanist.election.fallbacks import Fallback, FallbackList
 from tanist.election.founding import REFUSED_MAX
 from tanist.election.history import EMPTY, History, Term
 from tanist.election.history import Reign as Reigned
+from tanist.election.log import roster_entry_body
 from tanist.election.messages import (
     Append,
     Canvass,
@@ -30,6 +31,7 @@ from tanist.election.messages import (
     Following,
     Found,
     FoundAnswer,
+    Goodbye,
     Heartbeat,
     Leave,
     Lend,
@@ -295,6 +297,51 @@ def test_a_member_counts_from_when_it_sent_what_is_repeated_back_and_no_longer()
         one.feed(Received("id-b", Heartbeat(term, round_, 0, counting(term), confirm.sequence, 1, 3)), 1000)
         assert one.core.behaviour.counts_now() is (one.now < sent + sync_ms * MS)  # type: ignore[attr-defined]
     assert one.now >= sent + sync_ms * MS
+
+
+def counted(term: Term) -> Alone:
+    """One that counted in a reign that ended just now."""
+    one = Alone(Safety.SURVIVOR, ranked=("id-a",))
+    one.follow(term)
+    one.hear("id-b", Append(term, 3, Term(2, "id-b"), (), 0, "alone", 1))
+    one.hear("id-b", Heartbeat(term, 1, 0, counting(term), 0, 1, 3))
+    (confirm,) = one.of(Confirm)
+    assert isinstance(confirm, Confirm)
+    one.hear("id-b", Heartbeat(term, 2, 0, counting(term), confirm.sequence, 1, 3))
+    one.feed(LinkDown("id-b", Evidence.CLOSED, ""))
+    assert one.core.role is Role.SEEKING and one.core.counts_now()
+    return one
+
+
+def test_who_counted_does_not_any_more_once_it_hears_of_a_later_reign() -> None:
+    """The later reign acknowledged what this peer never had: it waits for those who do before it stands."""
+    one = counted(Term(5, "id-b"))
+    history = one.core.node.log.history()
+    one.hear("id-c", NotYet(100, history, counting(Term(5, "id-b"), 7), False))
+    assert one.core.counts_now(), "a newer list of the same reign takes nothing back"
+    one.hear("id-c", NotYet(100, history, counting(Term(6, "id-c")), False))
+    assert not one.core.counts_now()
+
+
+def test_who_counted_does_not_any_more_once_it_voted_for_another() -> None:
+    one = counted(Term(5, "id-b"))
+    one.hear("id-c", RequestVote(6, one.core.node.log.history(), False))
+    assert one.core.node.voted_for == "id-c"
+    assert not one.core.counts_now()
+
+
+def test_a_fresher_peer_that_could_stand_is_believed_also_against_an_old_roster() -> None:
+    """Left out instead, it would be given way to as soon as it followed, by a server that then stands again."""
+    one = Alone(Safety.SURVIVOR, ranked=("id-b", "id-a"))
+    disabled = MEMBERS.with_member(Member("id-b", "id-b", "id-b:1", serve=False))
+    one.follow(Term(3, "id-c"))
+    last = one.core.node.log.history()
+    entry = Entry(3, "id-c", Kind.ROSTER, 0, 0, roster_entry_body(disabled))
+    one.hear("id-c", Append(Term(3, "id-c"), last.last, last.last_term, (entry,), 0, "alone", 1))
+    one.hear("id-c", Goodbye("it stops"))
+    number = one.stand().number
+    one.hear("id-b", Oppose(number, ballots.FRESHER, 3, longer(one, Term(4, "id-b"), 3)))
+    assert one.core.role is Role.SEEKING
 
 
 def test_a_mark_from_disk_counts_for_nothing() -> None:

@@ -39,6 +39,8 @@ class Conduct:
         """Servers that were away: incarnation, term, since when awake, the round that proves, the commit then."""
         self._lists: dict[str, tuple[int, Role, tuple[Term, int]]] = {}
         self._rosters: dict[str, tuple[int, int, Roster]] = {}
+        self._alone: set[str] = set()
+        """Peers that knew of no other member after their last step: a reign that nobody else is in needs no proof."""
         self._accepted: dict[str, frozenset[str]] = {}
         self._canvassed: dict[str, tuple[int, int]] = {}
         """The highest number that each process asked about, by its incarnation."""
@@ -68,6 +70,7 @@ class Conduct:
         for record in ready.persist:
             if isinstance(record, EntriesRecord):
                 self._writes(peer, record)
+        (self._alone.discard if core.node.others() else self._alone.add)(peer.name)
 
     # Being away
 
@@ -84,7 +87,7 @@ class Conduct:
     def _woke(self, peer: VirtualPeer) -> None:
         core = peer.core
         assert core is not None
-        if isinstance(core.behaviour, Reign) and core.node.others():
+        if isinstance(core.behaviour, Reign) and peer.name not in self._alone:
             term, node = core.behaviour.term, core.node
             self._woken[peer.name] = peer.incarnation, term, node.now, core.behaviour.round, node.commit
 

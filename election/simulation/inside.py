@@ -182,7 +182,7 @@ def _counts_itself(peer: VirtualPeer, term: Term) -> bool:
         if behaviour.term != term or behaviour.counted_from is None or not core.node.fallbacks.counts(peer.id):
             return False
         return peer.clock() < behaviour.counted_from + core.node.times.sync and behaviour.counts_now()
-    return not isinstance(behaviour, Reign) and core._counts_until is not None and peer.clock() < core._counts_until
+    return not isinstance(behaviour, Reign) and core.counts_at(peer.clock())
 
 
 __all__ = ["Inside", "holds"]

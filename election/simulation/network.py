@@ -69,6 +69,8 @@ class Network:
                     while held:
                         what, *args = held.popleft()
                         self.transmit(link, name, what, *args)
+                        # What piled up for long comes as fast as it can be read, one after another.
+                        link.arrived[name] += 1
 
     def clog(self, a: str, b: str, until: int) -> None:
         """Nothing from a arrives at b before `until`; then all of it does at once."""
@@ -174,8 +176,9 @@ class Network:
             while resent < RESENDS_MAX and self.rng.random() < self.loss:
                 at += RESEND_NS << resent
                 resent += 1
-        if self.clogged:
-            at = max(at, self.clogged.get(way, 0))
+        if self.clogged and (until := self.clogged.get(way, 0)) > at:
+            # One after another: so much may have piled up that time would seem to stand still.
+            at = max(until, link.arrived[to] + 1)
         at = link.arrived[to] = max(link.arrived[to], at)
         world.later(at - world.now, what, *args)
 

@@ -86,7 +86,7 @@ SURVIVOR: tuple[Bug, ...] = (
         "        self.node = Node(me, settings, stored, rng)\n",
         "        self.node = Node(me, settings, stored, rng)\n"
         "        if stored.fallbacks.counts(me.id):\n"
-        "            self._counts_until = 1 << 62\n",
+        "            self._counted = 1 << 62, stored.fallbacks.term\n",
         "tests/test_rules.py::test_a_mark_from_disk_counts_for_nothing",
         "life/survivor",
         mark="D14",
