@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tanist.election.candidacy import BALLOTS_STRETCH_MAX
-from tanist.election.settings import MS, Pace, Safety
+from tanist.election.commitset import DRIFT_MARGIN
+from tanist.election.settings import MS, ElectionSettings, Pace, Safety
 from tanist.election.simulation.world import World
 
 RANKS_MAX = 6
@@ -55,4 +56,14 @@ def healed_ms(world: World, pace: Pace, safety: Safety, peers: int) -> float:
     return one_server_ms(world, pace, safety, peers) * 2 + pieces * each
 
 
-__all__ = ["ballot_ms", "healed_ms", "hold_ms", "one_server_ms", "retry_round_ms"]
+def answered_ms(settings: ElectionSettings, patience_ms: float) -> float:
+    """Until whoever asks is answered, once there is a server: a few tries, each after the patience of its client, and
+    what a member that fell silent holds up: with `sync.strict` until it cannot count itself."""
+    pace = settings.pace
+    waits = pace.heartbeat_timeout_ms
+    if settings.safety is Safety.SURVIVOR and settings.sync_strict:
+        waits += pace.sync_timeout_ms * (1 + DRIFT_MARGIN) + pace.heartbeat_every_ms
+    return patience_ms * 2 * 5 + waits
+
+
+__all__ = ["answered_ms", "ballot_ms", "healed_ms", "hold_ms", "one_server_ms", "retry_round_ms"]

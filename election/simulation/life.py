@@ -347,9 +347,9 @@ class Life:
         return self.world.network.backlog_ns() / MS
 
     def _answered_within(self, begun: int, phase: str) -> None:
-        """Every operation that was under way is answered soon: a few tries, each after the patience of its client."""
+        """Every operation that was under way is answered soon."""
         waiting = [o for o in self.workload.pending() if o.invoked_at <= begun]
-        tries_ms = self.workload.patience_ms * 2 * 5 + self.pace.heartbeat_timeout_ms
+        tries_ms = bounds.answered_ms(self.setup.peers[0][1], self.workload.patience_ms)
         self._wait_for(f"{phase}, answers", lambda: not any(o.outcome == "pending" for o in waiting), tries_ms)
 
     def _clients_at(self, names: list[str]) -> None:
