@@ -102,9 +102,14 @@ class Joining:
     def _tell_those_who_left(self) -> None:
         """Whoever is out, by a roster that is committed, need not be followed by anybody any more."""
         node, reign = self.node, self.reign
-        for peer in [p for p in reign.replication.clients if p in node.log.roster.left]:
+        for peer in [p for p in reign.replication.clients if p in node.log.roster.left and self.knows_roster(p)]:
             node.send(peer, Refuse(LEFT, LEFT_TEXT))
             reign.losing.forget(peer)
+
+    def knows_roster(self, peer: str) -> bool:
+        """Whether a client has the newest roster on its disk."""
+        client = self.reign.replication.clients.get(peer)
+        return client is not None and client.match >= self.node.log.roster_index
 
     def go_on(self) -> None:
         """Write the next change when the one before is committed, and one of this reign's entries is."""

@@ -63,9 +63,11 @@ class Publishing:
         node, reign = self.node, self.reign
         commit_set = reign.commit_set
         if node.log.roster_index <= node.commit:
-            # Whoever left knows so, on its disk: its departure was committed with it.
+            # Whoever left and knows so, on its disk, counts on nothing any more. One that fell silent may not have
+            # heard of it, since its departure was committed without it: it leaves like any other.
             for peer in [p for p in commit_set.waited_for() if node.log.roster.get(p) is None]:
-                commit_set.gone(peer)
+                if reign.joining.knows_roster(peer):
+                    commit_set.gone(peer)
         # One that holds all that the reign began with and all acknowledged since may count.
         needed = max(reign.opens_at, node.commit)
         holds = {p: c for p, c in in_touch.items() if c.match >= needed or p in commit_set.counting}

@@ -321,6 +321,9 @@ class Reign(Behaviour):
                 self._caught_up()
             self.advance()
         self.replication.arrived(peer)
+        if peer in self.node.log.roster.left:
+            # Once it knows so on its disk, it is told.
+            self.joining.go_on()
 
     def _copied(self, peer: str, index: int) -> None:
         """A client has so much beside its own log: it counts for nothing, and more may go to it."""

@@ -6,6 +6,7 @@ import pytest
 from scenario import BOTH, SETTLE_MS, all_applied, clients, cluster, heir, reign, server
 
 from tanist.election import events
+from tanist.election.commit import Durability
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
 
@@ -74,6 +75,30 @@ def test_a_server_hands_over_before_it_leaves(safety: Safety, by: str, names: st
     world.submit(next_one.name, b"2")
     world.run(100)
     all_applied(world, b"1", b"2")
+
+
+def test_one_that_was_taken_out_unheard_counts_until_it_cannot_count_itself() -> None:
+    """Its departure is committed without it: until then it would stand at once, whatever was acknowledged since."""
+    world = cluster("a b c", Safety.SURVIVOR)
+    only, gone = server(world), heir(world)
+    other = next(p for p in clients(world) if p is not gone)
+    world.cut(only.name, gone.name)
+    world.run(gone.settings.pace.heartbeat_timeout_ms + 1000)
+    assert gone.core is not None and gone.core.counts_now()
+    world.leave(only.name, gone.id)
+    world.run(100)
+    assert gone.id not in reign(world).node.log.roster.ids()
+    receipts: list[str] = []
+    world.watchers.append(
+        lambda peer, ready: receipts.append(ready.apply.durability) if peer is only and ready.apply else None
+    )
+    world.submit(only.name, b"1")
+    world.run(100)
+    assert receipts == [Durability.ALONE] and b"1" in other.commands()
+    world.run(gone.settings.pace.sync_timeout_ms * 1.1)
+    world.submit(only.name, b"2")
+    world.run(100)
+    assert receipts[-1] is not Durability.ALONE and not gone.core.counts_now()
 
 
 @BOTH
