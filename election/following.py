@@ -115,6 +115,9 @@ class FollowingServer(Behaviour):
         node = self.node
         if self.counted_from is None or node.unfit or not node.fallbacks.counts(node.me.id):
             return False
+        if node.log.roster.get(node.me.id) is None:
+            # Taken out: once that is on this disk, nobody waits for it, whatever the list of before says.
+            return False
         return node.now < self.counted_from + node.times.sync
 
     # What comes

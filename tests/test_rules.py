@@ -330,6 +330,23 @@ def test_who_counted_does_not_any_more_once_it_voted_for_another() -> None:
     assert not one.core.counts_now()
 
 
+def test_who_counted_does_not_any_more_once_it_has_in_its_log_that_it_was_taken_out() -> None:
+    """From then on its server waits for others; the list that names it may be a heartbeat old."""
+    one, term = Alone(Safety.SURVIVOR, ranked=("id-a",)), Term(5, "id-b")
+    one.follow(term)
+    one.hear("id-b", Append(term, 3, Term(2, "id-b"), (), 0, "alone", 1))
+    one.hear("id-b", Heartbeat(term, 1, 0, counting(term), 0, 1, 3))
+    (confirm,) = one.of(Confirm)
+    assert isinstance(confirm, Confirm)
+    one.hear("id-b", Heartbeat(term, 2, 0, counting(term), confirm.sequence, 1, 3))
+    assert one.core.behaviour.counts_now()  # type: ignore[attr-defined]
+    out = Entry(5, "id-b", Kind.ROSTER, 0, 0, roster_entry_body(MEMBERS.without("id-a", for_good=True)))
+    one.hear("id-b", Append(term, 3, Term(2, "id-b"), (out,), 0, "alone", 1))
+    assert not one.core.behaviour.counts_now()  # type: ignore[attr-defined]
+    one.feed(LinkDown("id-b", Evidence.CLOSED, ""))
+    assert not one.core.counts_now()
+
+
 def test_a_fresher_peer_that_could_stand_is_believed_also_against_an_old_roster() -> None:
     """Left out instead, it would be given way to as soon as it followed, by a server that then stands again."""
     one = Alone(Safety.SURVIVOR, ranked=("id-b", "id-a"))
