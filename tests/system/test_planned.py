@@ -90,7 +90,7 @@ async def is_gone(cluster: Cluster, at: str, name: str) -> bool:
 
 
 async def test_a_peer_that_was_away_while_a_snapshot_was_taken_catches_up_by_it(tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").write_text("snapshot: {every: 200, keep: 10}\n")
+    (tmp_path / "small.yaml").write_text("snapshot: {every: 200, keep: 10}\nheal: {keep: 10}\n")
     async with Cluster(tmp_path, flags=["--config", str(tmp_path / "small.yaml")]) as cluster:
         await cluster.found()
         away, at = await cluster.bystander(), await cluster.server()
