@@ -13,7 +13,7 @@ from tanist.election.simulation.invariants import Broken, Invariants
 from tanist.election.simulation.world import World
 
 LIVES_A_TEST = 10
-"""Seeds of one test: the swarm (test_simulation_life.py, and ten thousand seeds in .ci/run) lives far more."""
+"""Seeds of one test: the swarm (test_simulation_life.py, and thousands of seeds in .ci/run) lives far more."""
 
 
 def live(seeds: range, safety: Safety, kind: type[Life] = Life) -> None:
@@ -31,16 +31,19 @@ def live(seeds: range, safety: Safety, kind: type[Life] = Life) -> None:
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("safety", list(Safety), ids=str)
 def test_faults_then_peace(safety: Safety) -> None:
     live(range(LIVES_A_TEST), safety)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("safety", list(Safety), ids=str)
 def test_faults_then_peace_while_ranks_change(safety: Safety) -> None:
     live(range(LIVES_A_TEST), safety, RankedLife)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("safety", list(Safety), ids=str)
 def test_faults_then_peace_with_disks_that_ail(safety: Safety) -> None:
     live(range(LIVES_A_TEST), safety, AilingLife)

@@ -441,7 +441,7 @@ def simulate(
             env_var="TANIST_ALL_MARKS",
             negative="",
             show_default=False,
-            help="Fail also if a rare branch was never taken: for runs of 10,000 lives and more.",
+            help="Fail also if a rare branch was never taken: for runs of a thousand lives and more.",
         ),
     ] = False,
     json: Json = False,
