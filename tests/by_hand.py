@@ -10,6 +10,9 @@ from tanist.election.messages import Message, Propose
 from tanist.election.ready import Received
 from tanist.election.simulation.world import World
 
+# Between two of those that are let go: as short as a message takes to be worked on.
+LET_GO_NS = 1_000
+
 Happening = tuple[Callable[..., None], tuple[Any, ...]]
 
 
@@ -73,9 +76,11 @@ class ByHand(World):
         return [item.message for item in found if isinstance(item, Received)]
 
     def let_go(self) -> None:
-        """From now on everything happens by itself again, what waits too."""
+        """From now on everything happens by itself again, what waits too: soon, one after the other.
+
+        Not all at one moment: the world takes many thousand happenings at one moment for peers that never rest.
+        """
         self.by_hand = False
         waiting, self.lanes = self.lanes, {}
-        for lane in waiting.values():
-            for what, args in lane:
-                self.later(0, what, *args)
+        for place, (what, args) in enumerate(happening for lane in waiting.values() for happening in lane):
+            self.later(place * LET_GO_NS, what, *args)

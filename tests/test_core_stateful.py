@@ -18,6 +18,7 @@ from tanist.election.roles import Role
 from tanist.election.settings import PACES, Safety
 from tanist.election.simulation.invariants import Broken, Invariants
 from tanist.election.simulation.peers import VirtualPeer
+from tanist.election.simulation.world import AT_ONCE_MAX
 
 PACE = "fast"
 REST_LIMIT_MS = 30_000
@@ -184,3 +185,13 @@ def test_a_breach_is_seen_by_hand_too() -> None:
     cluster.watch.reached(server).servers[server.core.term.number] = "id-x"
     with pytest.raises(Broken):
         cluster.time_passes(500)
+
+
+def test_what_piled_up_in_a_long_silence_is_no_breach() -> None:
+    """More than the world lets happen at one moment had waited: dials and messages of a minute."""
+    cluster = Survivors()
+    cluster.found(4, 0, 223)
+    for _ in range(50):
+        cluster.time_passes(1200)
+    assert sum(len(lane) for lane in cluster.world.lanes.values()) > AT_ONCE_MAX // 2
+    cluster.teardown()
