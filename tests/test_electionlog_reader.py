@@ -7,7 +7,7 @@ import pytest
 from tanist.election.events import Event, PeerLost, ReignBegan, ServerFollowed
 from tanist.peer.electionlog.line import LINE_BYTES_MAX, LogLine, as_json, make_line
 from tanist.peer.electionlog.peer_events import LoopStalled
-from tanist.peer.electionlog.reader import Problem, read
+from tanist.peer.electionlog.reader import Problem, read, timed
 
 
 def line_of(
@@ -49,6 +49,17 @@ def test_peers_are_merged_by_their_clocks(tmp_path: Path) -> None:
     lines, problems = read_all(a, b)
     assert [(line.peer, line.wall_ms) for line in lines] == [("a1", 10), ("b2", 20), ("a1", 30), ("b2", 40)]
     assert not problems
+
+
+def test_each_line_has_its_moment_on_one_clock_whatever_its_own_showed(tmp_path: Path) -> None:
+    began = line_of(1, 5000, event=ReignBegan("1@a1", 1, 0.0, True))
+    followed = line_of(1, 1000, "b2", event=ServerFollowed("a1", "a:1", "1@a1", 2.0))
+    a = write(tmp_path / "a.jsonl", began)
+    b = write(tmp_path / "b.jsonl", followed, line_of(2, 1250, "b2"))
+    moments = [(line.peer, moment) for moment, line in timed([a, b], lambda problem: None)]
+    assert moments == [("a1", 5000.0), ("b2", pytest.approx(5000.01)), ("b2", pytest.approx(5250.01))]
+    assert [moment for moment, _ in timed([b], lambda problem: None)] == [1000.0, 1250.0]
+    assert not list(timed([], lambda problem: None))
 
 
 def test_a_wall_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:

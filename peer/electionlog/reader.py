@@ -45,12 +45,21 @@ def read(paths: Iterable[Path], report: Report) -> Iterator[LogLine]:
     logs = sources(paths, report)
     if len(logs) == 1:
         return _one_peer(logs[0], report)
+    return (line for _, line in _merged(logs, report))
+
+
+def timed(paths: Iterable[Path], report: Report) -> Iterator[tuple[float, LogLine]]:
+    """The lines of `read`, each with its moment on the clock common to all, in milliseconds since 1970; never back."""
+    return _merged(sources(paths, report), report)
+
+
+def _merged(logs: Sequence[Sequence[Path]], report: Report) -> Iterator[tuple[float, LogLine]]:
     clocks = survey(logs)
     if clocks.in_a_circle:
         report(Problem(logs[0][0], 0, "these logs contradict one another about what came first: of one cluster?"))
     streams = [_on_one_clock(_one_peer(files, report), clocks) for files in logs]
     # Merging takes the least of the heads, so a peer's own order stays whatever its clock did.
-    return (line for _, line in heapq.merge(*streams, key=lambda timed: timed[0]))
+    return heapq.merge(*streams, key=lambda timed: timed[0])
 
 
 def _on_one_clock(lines: Iterator[LogLine], clocks: Clocks) -> Iterator[tuple[float, LogLine]]:
