@@ -59,7 +59,12 @@ for _kind, _pattern, _first in (
     _Composer.add_implicit_resolver(_TAG + _kind, re.compile(f"^(?:{_pattern.pattern})$"), _first)
 
 
-def read(file: Path) -> tuple[Node, list[Problem]]:
+WHAT = "a configuration"
+BEGIN = "cluster: NAME"
+"""What is read, unless said otherwise, and how such a file may begin: for messages."""
+
+
+def read(file: Path, *, what: str = WHAT, begin: str = BEGIN) -> tuple[Node, list[Problem]]:
     """The node of a whole file, a mapping (an empty file is an empty one), and what is wrong with its keys.
 
     Raises `ConfigError` when nothing can be known of it: no such file, no YAML or JSON, no mapping.
@@ -70,16 +75,18 @@ def read(file: Path) -> tuple[Node, list[Problem]]:
     except OSError as error:
         _fail(str(file), f"cannot be read: {error.strerror or error}")
     if len(data) > FILE_BYTES_MAX:
-        _fail(str(file), f"has more than {FILE_BYTES_MAX} bytes", "this is no configuration")
+        _fail(str(file), f"has more than {FILE_BYTES_MAX} bytes", f"this is not {what}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         _fail(f"{file}:{line}", "is not UTF-8", "save it as UTF-8")
-    return parse(text, str(file), json_only=file.suffix.lower() == ".json")
+    return parse(text, str(file), json_only=file.suffix.lower() == ".json", what=what, begin=begin)
 
 
-def parse(text: str, file: str, *, json_only: bool = False) -> tuple[Node, list[Problem]]:
+def parse(
+    text: str, file: str, *, json_only: bool = False, what: str = WHAT, begin: str = BEGIN
+) -> tuple[Node, list[Problem]]:
     """As `read`, of a text that stands in `file` (for messages and relative paths)."""
     if json_only:
         _check_json(text, file)
@@ -99,7 +106,7 @@ def parse(text: str, file: str, *, json_only: bool = False) -> tuple[Node, list[
     if node.value is None:
         node = Node(value={}, where=node.where)
     if not isinstance(node.value, dict):
-        _fail(node.where, "a configuration is a mapping", 'start with "cluster: NAME"')
+        _fail(node.where, f"{what} is a mapping", f'start with "{begin}"')
     return node, reader.problems
 
 
