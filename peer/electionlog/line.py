@@ -3,10 +3,11 @@
 The event's own fields stand under `fields`, since some are called like those every line has (`peer`, `name`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,6 +37,7 @@ class LogLine(msgspec.Struct, frozen=True):
 
     `incarnation` is "counter-random" of the start that wrote it, `seq` the line's number since that start.
     `body` is the event, or None where this version does not know it; `fields` are its fields in either case.
+    `source` and `number` say in which file it stands, and on which line of it, if it was read.
     """
 
     v: int
@@ -51,26 +53,55 @@ class LogLine(msgspec.Struct, frozen=True):
     seq: int
     fields: Mapping[str, Any]
     body: Event | None
+    source: Path | None = None
+    number: int = 0
+
+
+class Fields(Mapping[str, Any]):
+    """The fields of a line that was read, decoded when they are first looked at: most lines need only their body."""
+
+    __slots__ = ("_found", "_raw")
+
+    def __init__(self, raw: msgspec.Raw) -> None:
+        self._raw = raw
+        self._found: dict[str, Any] | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+    def _all(self) -> dict[str, Any]:
+        if self._found is None:
+            self._found = _decode_fields(self._raw)
+        return self._found
 
 
 KEYS = ("v", "event", "level", "wall", "mono_ms", "cluster", "peer", "name", "incarnation", "seq", "fields")
 """The keys of a line's JSON object, in order."""
 
 
-class _Json(msgspec.Struct):
+class _Json(msgspec.Struct, gc=False):
     """The JSON object of a line, for decoding."""
 
     v: int
     event: str
     level: str
-    wall: datetime
+    wall: str
     mono_ms: float
     cluster: str
     peer: str
     name: str
     incarnation: str
     seq: int
-    fields: dict[str, Any]
+    fields: msgspec.Raw
 
 
 def make_line(
@@ -95,7 +126,11 @@ def make_line(
 
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
-_decoder = msgspec.json.Decoder(_Json)
+_decode = msgspec.json.Decoder(_Json).decode
+_decode_fields = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_body: dict[str, Callable[[msgspec.Raw], Event]] = {
+    name: msgspec.json.Decoder(cls).decode for name, cls in CATALOGUE.items()
+}
 
 
 def wall_text(wall_ms: int) -> str:
@@ -159,52 +194,90 @@ def _shortened(value: Any, chars_max: int, items_max: int) -> Any:
 
 def as_json(line: LogLine) -> str:
     """The line as it stands in the file, without line end."""
-    return serialize({key: getattr(line, key) for key in KEYS})
+    return serialize({key: getattr(line, key) for key in KEYS} | {"fields": dict(line.fields)})
 
 
-def parse(raw: bytes) -> LogLine:
-    """Read one line. A line or an event of a newer catalogue is kept, with `body` None where it does not fit.
+def parse(raw: bytes, source: Path | None = None, number: int = 0) -> LogLine:
+    """Read one line, which stands in `source` as line `number`.
 
-    Raises BadLine, in words that follow "file:line: ".
+    A line or an event of a newer catalogue is kept, with `body` None where it does not fit. Raises BadLine, in words
+    that follow "file:line: ".
     """
     try:
-        found = _decoder.decode(raw)
+        found = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadLine(f"not a line of the election log: {error}") from None
-    if found.wall.tzinfo is None:
-        raise BadLine("not a line of the election log: `wall` has no time zone")
+    fields = Fields(found.fields)
+    wall_ms = wall_ms_of(found.wall)
     return LogLine(
-        v=found.v,
-        event=found.event,
-        level=found.level,
-        wall=wall_text(wall_ms := _since_1970_ms(found.wall)),
-        wall_ms=wall_ms,
-        mono_ms=found.mono_ms,
-        cluster=found.cluster,
-        peer=found.peer,
-        name=found.name,
-        incarnation=found.incarnation,
-        seq=found.seq,
-        fields=found.fields,
-        body=_body(found),
+        found.v,
+        found.event,
+        found.level,
+        wall_text(wall_ms),
+        wall_ms,
+        found.mono_ms,
+        found.cluster,
+        found.peer,
+        found.name,
+        found.incarnation,
+        found.seq,
+        fields,
+        _body(found, fields),
+        source,
+        number,
     )
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _since_1970_ms(wall: datetime) -> int:
+def wall_ms_of(wall: str) -> int:
+    """Milliseconds since 1970 of an RFC 3339 text. Raises BadLine."""
+    if len(wall) == 24 and wall[19] == "." and wall[20:23].isdecimal() and wall[23] == "Z":
+        # As it is written here; many lines share a second.
+        return _second_ms(wall[:19] + "Z") + int(wall[20:23])
+    return _moment_ms(wall)
+
+
+@lru_cache(maxsize=1024)
+def _second_ms(wall: str) -> int:
+    return _moment_ms(wall)
+
+
+def _moment_ms(wall: str) -> int:
     """Whole milliseconds, without the rounding of a float."""
-    past = wall - _EPOCH
+    try:
+        moment = msgspec.convert(wall, datetime)
+    except msgspec.ValidationError as error:
+        raise BadLine(f"not a line of the election log: `wall`: {error}") from None
+    if moment.tzinfo is None:
+        raise BadLine("not a line of the election log: `wall` has no time zone")
+    past = moment - _EPOCH
     return (past.days * 86_400 + past.seconds) * 1000 + past.microseconds // 1000
 
 
-def _body(found: _Json) -> Event | None:
+def _body(found: _Json, fields: Fields) -> Event | None:
+    decode = _decode_body.get(found.event)
+    if decode is not None:
+        try:
+            return decode(found.fields)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # With a number that JSON cannot say, of a newer version, or wrong: what follows tells them apart.
+            pass
+    try:
+        given = dict(fields)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadLine(f"not a line of the election log: its `fields`: {error}") from None
+    return _lenient_body(found, given)
+
+
+def _lenient_body(found: _Json, given: dict[str, Any]) -> Event | None:
+    """The event of a line whose fields are not just as the catalogue has them."""
     cls = CATALOGUE.get(found.event)
     if cls is None:
         return None
     try:
-        return msgspec.convert(_with_nan(cls, found.fields), cls)
+        return msgspec.convert(_with_nan(cls, given), cls)
     except msgspec.ValidationError as error:
         if found.v > CATALOGUE_VERSION:
             return None

@@ -6,7 +6,6 @@ What cannot be read is reported with file and line and skipped: a log is read mo
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +15,7 @@ from tanist.peer.electionlog.catalogue import CATALOGUE
 from tanist.peer.electionlog.causes import TELLING, causes, effects
 from tanist.peer.electionlog.clocks import Clocks
 from tanist.peer.electionlog.files import FILE_NAME, FILES_MAX, older_path
-from tanist.peer.electionlog.line import LINE_BYTES_MAX, BadLine, LogLine, parse
+from tanist.peer.electionlog.line import LINE_BYTES_MAX, BadLine, LogLine, parse, wall_ms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,11 @@ def _on_one_clock(lines: Iterator[LogLine], clocks: Clocks) -> Iterator[tuple[fl
         yield latest, line
 
 
-class _Clocked(msgspec.Struct):
+class _Clocked(msgspec.Struct, gc=False):
     """As much of a line as ordering needs."""
 
     event: str
-    wall: datetime
+    wall: str
     mono_ms: float
     peer: str
     incarnation: str
@@ -82,6 +81,7 @@ class _Clocked(msgspec.Struct):
 
 
 _decode_clocked = msgspec.json.Decoder(_Clocked).decode
+_decode_telling = {name: msgspec.json.Decoder(CATALOGUE[name]).decode for name in TELLING}
 
 
 def survey(logs: Iterable[Sequence[Path]]) -> Clocks:
@@ -102,16 +102,14 @@ def survey(logs: Iterable[Sequence[Path]]) -> Clocks:
 def _survey_line(raw: bytes, clocks: Clocks) -> None:
     try:
         line = _decode_clocked(raw)
-        # A wall clock without a zone is no line's; the reading proper says so.
-        wall_ms = line.wall.timestamp() * 1000
-        span = clocks.line(line.peer, line.incarnation, line.mono_ms, wall_ms)
+        span = clocks.line(line.peer, line.incarnation, line.mono_ms, wall_ms_of(line.wall))
         if line.event in TELLING:
-            event = msgspec.json.decode(line.fields, type=CATALOGUE[line.event])
+            event = _decode_telling[line.event](line.fields)
             for token in causes(line.peer, event):
                 clocks.cause(token, span, line.mono_ms)
             for token in effects(line.peer, event):
                 clocks.effect(token, span, line.mono_ms)
-    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, ValueError):
+    except (BadLine, msgspec.MsgspecError, UnicodeDecodeError, OverflowError, ValueError):
         return
 
 
@@ -155,21 +153,22 @@ def _one_peer(files: Sequence[Path], report: Report) -> Iterator[LogLine]:
     """The lines of one log; a gap in a start's numbers is reported."""
     last: dict[str, tuple[str, int]] = {}
     for path in files:
-        for number, line in _one_file(path, report):
+        for line in _one_file(path, report):
             incarnation, seq = last.get(line.peer, ("", 0))
             if line.incarnation == incarnation and line.seq > seq + 1:
-                report(Problem(path, number, f"{line.seq - seq - 1} lines of {line.name} are missing before this one"))
+                text = f"{line.seq - seq - 1} lines of {line.name} are missing before this one"
+                report(Problem(path, line.number, text))
             last[line.peer] = (line.incarnation, line.seq)
             yield line
 
 
-def _one_file(path: Path, report: Report) -> Iterator[tuple[int, LogLine]]:
+def _one_file(path: Path, report: Report) -> Iterator[LogLine]:
     try:
         with path.open("rb") as file:
             for number, raw in _raw_lines(file):
                 try:
-                    if raw.strip():
-                        yield number, _whole(raw)
+                    if not raw.isspace():
+                        yield _whole(raw, path, number)
                 except BadLine as error:
                     report(Problem(path, number, str(error)))
     except OSError as error:
@@ -186,11 +185,11 @@ def _raw_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             raw = file.readline(LINE_BYTES_MAX)
 
 
-def _whole(raw: bytes) -> LogLine:
+def _whole(raw: bytes, path: Path, number: int) -> LogLine:
     if len(raw) > LINE_BYTES_MAX:
         raise BadLine(f"longer than {LINE_BYTES_MAX} bytes, which no line of the election log is")
     try:
-        return parse(raw)
+        return parse(raw, path, number)
     except BadLine:
         if raw.endswith(b"\n"):
             raise
