@@ -35,8 +35,12 @@ class Cluster:
         folder.mkdir(parents=True, exist_ok=True)
 
     async def __aenter__(self) -> Self:
-        self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60), connector=self.connector())
         return self
+
+    def connector(self) -> aiohttp.TCPConnector | None:
+        """What makes connections to the peers' HTTP; None is the usual one."""
+        return None
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # Whatever fails here, the rest is done all the same: no process may be left.

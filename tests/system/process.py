@@ -39,13 +39,17 @@ def die_with_parent() -> None:
 
 
 class PeerProcess:
-    """A peer that can be started, killed and started again: same name, addresses and data each time."""
+    """A peer that can be started, killed and started again: same name, addresses and data each time.
+
+    `runner` is a command that becomes the peer, such as nsenter, for one that lives elsewhere.
+    """
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
         self.data = folder / name
         self.flags: tuple[str, ...] = ()
+        self.runner: tuple[str, ...] = ()
         self.process: subprocess.Popen[bytes] | None = None
         self._ports = (Port(), Port())
         self.address, self.http = self._ports[0].address, self._ports[1].address
@@ -69,7 +73,7 @@ class PeerProcess:
         own = ["--name", self.name, "--data", str(self.data), *self.addresses()]
         with self._file("out").open("ab") as stdout, self._file("err").open("ab") as stderr:
             self.process = subprocess.Popen(
-                [*TANIST, "up", *own, *self.flags],
+                [*self.runner, *TANIST, "up", *own, *self.flags],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
