@@ -46,12 +46,28 @@ class ArchivedEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.index, self.entry.term
 
 
+class Reported(msgspec.Struct, frozen=True, array_like=True):
+    """How many commands a heal reported to be in a snapshot only: more than none."""
+
+    heal: str
+    missing: int
+
+
 class HealEnded(msgspec.Struct, frozen=True, array_like=True):
-    """Body of `Kind.HEALED`: how many entries were archived under a heal, and how many were in a snapshot only."""
+    """Body of `Kind.HEALED`: how many entries were archived under a heal, and how many were in a snapshot only.
+
+    `earlier` is what heals reported that are in the history that ended, and end with it; `missing` counts these too.
+    """
 
     heal: str
     archived: int
     missing: int
+    earlier: tuple[Reported, ...] = ()
+
+    def reports(self) -> list[Reported]:
+        """What this says of each heal, its own first."""
+        own = self.missing - sum(report.missing for report in self.earlier)
+        return [*([Reported(self.heal, own)] if own > 0 else []), *self.earlier]
 
 
 HEAL_KINDS = frozenset({Kind.HEAL, Kind.ARCHIVED, Kind.HEALED})

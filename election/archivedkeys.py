@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tanist.election.archived import Key, archived_entry, heal_begun, heal_ended
+from tanist.election.archived import Key, Reported, archived_entry, heal_begun, heal_ended
 from tanist.election.entries import Entry, Kind
 from tanist.election.history import Term
 
@@ -30,9 +30,13 @@ class Archives(msgspec.Struct, frozen=True, array_like=True):
 
     runs: tuple[KeyRun, ...] = ()
     open: tuple[OpenHeal, ...] = ()
+    reported: tuple[Reported, ...] = ()
 
 
 NO_ARCHIVES = Archives()
+
+REPORTS_MAX = 256
+"""Heals that reported entries in snapshots only: each is a split too long for what logs keep. The newest are known."""
 
 
 class ArchivedKeys:
@@ -42,6 +46,8 @@ class ArchivedKeys:
         self._runs: dict[Term, list[tuple[int, int]]] = {}
         self.open: dict[str, int] = {heal.heal: heal.archived for heal in archives.open}
         """Heals without their end, oldest first, and how many entries each has so far."""
+        self.reported: dict[str, int] = {report.heal: report.missing for report in archives.reported}
+        """How many commands heals said to be in snapshots only, oldest first."""
         for run in archives.runs:
             self._runs.setdefault(run.term, []).append((run.first, run.last))
 
@@ -67,7 +73,11 @@ class ArchivedKeys:
                     self.open[kept.heal] += 1
                 self._add(*kept.key)
             case Kind.HEALED:
-                self.open.pop(heal_ended(entry).heal, None)
+                ended = heal_ended(entry)
+                self.open.pop(ended.heal, None)
+                self.reported.update((report.heal, report.missing) for report in ended.reports())
+                while len(self.reported) > REPORTS_MAX:
+                    del self.reported[next(iter(self.reported))]
 
     def undo(self, entry: Entry) -> None:
         """An entry of a heal was cut: the newest first."""
@@ -82,11 +92,14 @@ class ArchivedKeys:
             case Kind.HEALED:
                 ended = heal_ended(entry)
                 self.open[ended.heal] = ended.archived
+                for report in ended.reports():
+                    self.reported.pop(report.heal, None)
 
     def archives(self) -> Archives:
         """All of it, for a snapshot's description."""
         runs = tuple(KeyRun(term, first, last) for term, found in self._runs.items() for first, last in found)
-        return Archives(runs, tuple(OpenHeal(heal, count) for heal, count in self.open.items()))
+        reported = tuple(Reported(heal, missing) for heal, missing in self.reported.items())
+        return Archives(runs, tuple(OpenHeal(heal, count) for heal, count in self.open.items()), reported)
 
     def count(self, term: Term, first: int, last: int) -> int:
         """How many old indexes of a term between two (both included) are archived."""

@@ -8,7 +8,16 @@ log, and acknowledges nothing. The change itself is one record, so that a crash 
 
 from collections.abc import Sequence
 
-from tanist.election.archived import ArchivedEntry, HealBegun, Key, archived_entry, heal_begun, heal_ended, is_command
+from tanist.election.archived import (
+    ArchivedEntry,
+    HealBegun,
+    Key,
+    Reported,
+    archived_entry,
+    heal_begun,
+    heal_ended,
+    is_command,
+)
 from tanist.election.entries import Entry, Kind
 from tanist.election.history import Term
 from tanist.election.log import Log
@@ -59,7 +68,7 @@ class Beside:
                 self.unreported, self._reported_at = True, 0
         self.log.append(entries)
         self.node.persist(CopiedRecord(first, tuple(entries)))
-        before = len(self.lost)
+        before = len(self.lost) + len(self.reports())
         for index, entry in enumerate(entries, first):
             self.lost.pop((index, entry.term), None)
             if entry.kind == Kind.ARCHIVED:
@@ -69,7 +78,7 @@ class Beside:
             elif entry.kind == Kind.HEALED and (heal_ended(entry).heal, entry.term) == self._begun:
                 # Its end says how many; one that a later reign wrote would say none.
                 self.unreported, self._reported_at = False, index
-        if len(self.lost) < before or self._reported_at >= first:
+        if len(self.lost) + len(self.reports()) < before or self._reported_at >= first:
             self.covered_at = self.log.last
 
     def _is_mine(self, begun: HealBegun) -> bool:
@@ -91,11 +100,17 @@ class Beside:
         own = self.node.log.keys_after(self.fork)
         self.lost = {key: i for key, i in own.items() if not self.log.holds(key)}
 
+    def reports(self) -> tuple[Reported, ...]:
+        """What heals of this peer's own log reported that are not known in the copy: it ends with them."""
+        known = self.log.archived.reported
+        return tuple(Reported(heal, n) for heal, n in self.node.log.archived.reported.items() if heal not in known)
+
     # What goes
 
     def whole(self, committed: int) -> bool:
         """Whether this peer may change over: nothing would be lost, and all that is committed is here."""
-        return not self.lost and not self.unreported and self.covered_at <= committed <= self.log.last
+        told = not self.unreported and not self.reports()
+        return not self.lost and told and self.covered_at <= committed <= self.log.last
 
     def salvage(self, term: Term, committed: int) -> Salvage | None:
         """What to send the server next, if anything: what the copy lacks, once it has all that is committed.
@@ -103,7 +118,8 @@ class Beside:
         A batch goes once; it goes again when nothing came of it for a retry's interval.
         """
         node = self.node
-        if not (self.lost or self.unreported) or self.log.last < committed:
+        reports = self.reports()
+        if not (self.lost or self.unreported or reports) or self.log.last < committed:
             return None
         if next(iter(self.lost.values()), 0) <= self._sent_to and node.now < self._again_at:
             return None
@@ -121,7 +137,9 @@ class Beside:
         log = node.log
         after = log.between(max(self.fork + 1, log.first), log.last)
         commands = sum(1 for entry in after if is_command(entry)) if last else 0
-        return Salvage(term, self.fork, log.last_term, tuple(entries), log.first, commands, last)
+        return Salvage(
+            term, self.fork, log.last_term, tuple(entries), log.first, commands, last, reports if last else ()
+        )
 
     def _kept(self, index: int) -> ArchivedEntry:
         """One of this peer's own entries as it is to be archived."""

@@ -1,6 +1,7 @@
 """Two reigns that met settle which history goes on: by two claims that answer each other, and by nothing else.
 
-    a server meets another --> it takes nothing and acknowledges nothing --> claim, sent from the disk
+    a server meets another --> it says that it heard it --> the other says the same: they hear one another
+    --> takes nothing and acknowledges nothing --> claim, sent from the disk
     a claim that answers mine --> verdict, the same at both ends --> one goes on in a new number, one gives way
     heal.timeout, a lost link, a peer that serves no longer --> the claim lapsed: it binds nobody, all goes on as before
 
@@ -12,6 +13,7 @@ it yet, and what would be lost by that is archived first whatever the claims sai
 from typing import TYPE_CHECKING
 
 from tanist.election import events
+from tanist.election.history import Term
 from tanist.election.messages import Claim
 from tanist.election.node import Node
 from tanist.election.precedence import Side, compare
@@ -74,8 +76,10 @@ class Claims:
         self.until = 0
         self._mine: Claim | None = None
         self._answered = ""
-        self._rivals: set[str] = set()
-        """Other servers that are linked, as far as known."""
+        self._rivals: dict[str, Term] = {}
+        """Other servers that are linked, as far as known, and the reigns they spoke of last."""
+        self._asked_at: dict[str, int] = {}
+        """When each was told of this reign last."""
 
     @property
     def open(self) -> bool:
@@ -84,15 +88,23 @@ class Claims:
 
     # What comes
 
-    def met(self, peer: str) -> None:
-        """Another server spoke."""
-        self._rivals.add(peer)
-        self._propose()
+    def met(self, peer: str, term: Term, heard: Term) -> None:
+        """Another server spoke: of its reign, and of that of this peer which it heard of.
+
+        Only to one that hears this reign a claim is worth what it costs: a rival behind a link that carries one way, or
+        one that is stopped, would have this server acknowledge nothing until the claim lapses.
+        """
+        self._rivals[peer] = term
+        if heard != self.reign.term:
+            self._tell(peer)
+        elif self._free() and self.node.now >= self.reign.core.heal_waits.not_before(peer):
+            self._begin(peer)
+            self._say("")
 
     def received(self, peer: str, claim: Claim) -> None:
         """A claim of another server."""
         node = self.node
-        self._rivals.add(peer)
+        self._rivals[peer] = claim.term
         self._lapse_in_time()
         if self.reign.renewal is not None:
             # This reign is about to become another, which will speak for itself.
@@ -112,21 +124,37 @@ class Claims:
 
     def serves_no_longer(self, peer: str) -> None:
         """A peer is gone, or follows or seeks a server now."""
-        self._rivals.discard(peer)
+        self._forget(peer)
         if self.open and self.peer == peer:
             self.lapse(f"{peer} serves no longer, or is gone")
 
     # What goes
 
+    def _free(self) -> bool:
+        """Whether a claim may be opened: none is, and this reign is not about to become another."""
+        return not self.open and self.reign.renewal is None
+
+    def _tell(self, peer: str) -> None:
+        """Tell a rival of this reign, and that it was heard."""
+        self._asked_at[peer] = self.node.now
+        self.reign.announce(peer, self._rivals[peer])
+
+    def _due(self, peer: str) -> int:
+        """When a rival is to be told again."""
+        again = self._asked_at.get(peer, 0) + self.node.times.retry
+        return max(again, self.reign.core.heal_waits.not_before(peer))
+
     def _propose(self) -> None:
-        """Begin a heal with the first rival whose wait is over."""
-        if self.open or self.reign.renewal is not None:
+        """Ask every rival whose wait is over whether it hears this reign."""
+        if not self._free():
             return
-        for peer in sorted(self._rivals):
-            if peer in self.node.links and self.node.now >= self.reign.core.heal_waits.not_before(peer):
-                self._begin(peer)
-                self._say("")
-                return
+        for peer in self._rivals:
+            if peer in self.node.links and self.node.now >= self._due(peer):
+                self._tell(peer)
+
+    def _forget(self, peer: str) -> None:
+        self._rivals.pop(peer, None)
+        self._asked_at.pop(peer, None)
 
     def _begin(self, peer: str) -> None:
         node, reign = self.node, self.reign
@@ -150,7 +178,7 @@ class Claims:
         mine = self._mine
         assert mine is not None
         self._mine, self.peer = None, ""
-        self._rivals.discard(peer)
+        self._forget(peer)
         verdict = compare(Side(mine.history, mine.holders), Side(theirs.history, theirs.holders))
         self.reign.meeting.settle(peer, theirs.term, verdict)
 
@@ -176,8 +204,7 @@ class Claims:
             return self.until
         if self.reign.renewal is not None:
             return None
-        waits = self.reign.core.heal_waits
-        return min((waits.not_before(p) for p in self._rivals if p in self.node.links), default=None)
+        return min((self._due(peer) for peer in self._rivals if peer in self.node.links), default=None)
 
 
 def _pair(a: str, b: str) -> tuple[str, str]:

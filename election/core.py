@@ -417,7 +417,8 @@ class Core:
         behaviour.reads.fail()
         if behaviour.handover is not None:
             behaviour.handover.ended("abandoned: the reign goes on in a higher number")
-        self._become(Reign(self, frozenset(behaviour.replication.clients)), Cause.RENEWED)
+        held = node.commit, behaviour.holders()
+        self._become(Reign(self, frozenset(behaviour.replication.clients), held), Cause.RENEWED)
 
     def step_down(
         self, cause: Cause, number: int, *, follow: tuple[str, Term] | None = None, hold_for: str = ""

@@ -213,11 +213,11 @@ class Founding:
             return
         self.opened = True
         if node.log.last == 0:
-            # The attempt alone decides these bytes, so that every member opens with the same entry.
-            first = attempt.members.members[0].id
-            founded = Roster(attempt.members.members, founding=f"{attempt.number}@{first}")
-            body = roster_entry_body(founded)
-            node.append([Entry(0, first, Kind.ROSTER, 0, 0, body)])
+            # The attempt alone decides these bytes, so that every member opens with the same entry; and another attempt
+            # opens with an entry of another term, or two clusters would seem to share their begin.
+            founding = attempt.name()
+            body = roster_entry_body(Roster(attempt.members.members, founding=founding))
+            node.append([Entry(0, founding, Kind.ROSTER, 0, 0, body)])
         self._say(attempt.number, "opened", [m.name for m in attempt.members.members])
 
     def _say(self, number: int, state: str, peers: list[str]) -> None:

@@ -79,10 +79,10 @@ class Meeting:
         reign.replication.push(peer, client, always=True)
         reign.joining.ask(message.member)
 
-    def server(self, peer: str, term: Term) -> None:
-        """Another server: one of the two gives way."""
+    def server(self, peer: str, term: Term, heard: Term) -> None:
+        """Another server, which heard of this reign or of an earlier one or none: one of the two gives way."""
         if self.reign.rules.heals:
-            self.reign.claims.met(peer)
+            self.reign.claims.met(peer, term, heard)
         elif term.number > self.reign.term.number:
             self.core.step_down(Cause.HIGHER_NUMBER, term.number, follow=(peer, term))
 

@@ -6,12 +6,12 @@ are skipped, and unknown trailing fields are ignored, so that old and new peers 
 
 import msgspec
 
-from tanist.election.archived import ArchivedEntry
+from tanist.election.archived import ArchivedEntry, Reported
 from tanist.election.archivedkeys import NO_ARCHIVES, Archives
 from tanist.election.condition import Condition
 from tanist.election.entries import Entry, Proposal
 from tanist.election.fallbacks import NO_LIST, FallbackList
-from tanist.election.history import EMPTY, History, Term
+from tanist.election.history import EMPTY, NO_TERM, History, Term
 from tanist.election.roster import Member, Roster
 
 
@@ -41,11 +41,15 @@ class Seek(Message, frozen=True):
 
 
 class Serving(Message, frozen=True):
-    """I serve. My history, and how many members (I too) hold it."""
+    """I serve. My history, and how many members (I too) hold it.
+
+    To another server, `heard` is the reign of its that I heard of: what I say answers it.
+    """
 
     term: Term
     history: History
     holders: int
+    heard: Term = NO_TERM
 
 
 class Following(Message, frozen=True):
@@ -293,8 +297,9 @@ class Salvage(Message, frozen=True):
     """Entries that I would lose by following you, from after `fork` on: archive them in your log first.
 
     `theirs` is the last term of my log, which begins at `first` in memory: what lies between is in a snapshot of mine
-    only. `commands` is how many application commands I have after the fork and in memory. Answered by your log, in
-    which I look for my entries.
+    only. `commands` is how many application commands I have after the fork and in memory. `reported` is what the heals
+    in my log and not in yours said to be in snapshots only, by heal. Answered by your log, in which I look for my
+    entries.
     """
 
     term: Term
@@ -304,6 +309,7 @@ class Salvage(Message, frozen=True):
     first: int
     commands: int
     last: bool
+    reported: tuple[Reported, ...] = ()
 
 
 class Copied(Message, frozen=True):

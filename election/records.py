@@ -6,6 +6,7 @@ knows what they add up to, so that the simulator and real peers recover alike.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import msgspec
 
@@ -56,6 +57,12 @@ class FoundingRecord(Record, frozen=True):
     number: int
     members: Roster
     accepted: bool
+
+    def name(self) -> str:
+        """What this attempt is told from all others by, the same at each of its members."""
+        ids = sorted(self.members.ids())
+        digest = blake2b("\n".join(ids).encode(), digest_size=4).hexdigest()
+        return f"{self.number}@{ids[0]}#{digest}"
 
     def names(self, number: int, members: Roster) -> bool:
         """Whether this is of the attempt with that number and exactly those members."""

@@ -17,6 +17,7 @@ from tanist.election.evidence import Evidence
 from tanist.election.fallbacks import NO_LIST, FallbackList
 from tanist.election.forgetting import Forgetting
 from tanist.election.handingover import HandingOver
+from tanist.election.history import NO_TERM, Term
 from tanist.election.joining import Joining
 from tanist.election.lending import lend
 from tanist.election.losing import Losing
@@ -66,9 +67,11 @@ class Reign(Behaviour):
 
     role = Role.SERVER
 
-    def __init__(self, core: "Core", supporters: frozenset[str]) -> None:
+    def __init__(self, core: "Core", supporters: frozenset[str], held: tuple[int, int] = (0, 0)) -> None:
         super().__init__(core)
         node = self.node
+        self._held = held
+        """Up to which index how many disks held the log when this reign's forerunner became it."""
         self.term = node.serving_term()
         self.rules = rules_of(node.settings.safety)
         self.replication = Replication(node)
@@ -128,9 +131,9 @@ class Reign(Behaviour):
         self._beat_in_turn()
         self.probing.probe()
 
-    def announce(self, peer: str) -> None:
-        """Tell a peer that this one serves, and what it has."""
-        self.node.send(peer, Serving(self.term, self.node.log.history(), self.holders()))
+    def announce(self, peer: str, heard: Term = NO_TERM) -> None:
+        """Tell a peer that this one serves, and what it has; and a server, which reign of its was heard of."""
+        self.node.send(peer, Serving(self.term, self.node.log.history(), self.holders(), heard))
 
     def write(self, bodies: Sequence[tuple[Kind, bytes]]) -> None:
         """Write entries of the server's own, one after another."""
@@ -225,7 +228,9 @@ class Reign(Behaviour):
 
     def holders(self) -> int:
         """How many members' disks are known to hold all that is acknowledged here, this one's too."""
-        return 1 + self.replication.holding(max(self.node.commit, self.opens_at))
+        commit, holding = self.node.commit, 1 + self.replication.holding(max(self.node.commit, self.opens_at))
+        # A reign that only went on in another number is not held by fewer for that, while no client has told it so.
+        return max(holding, self._held[1]) if commit <= self._held[0] else holding
 
     # The list
 
@@ -287,8 +292,8 @@ class Reign(Behaviour):
                     self.announce(peer)
             case NotYet():
                 pass
-            case Serving(term, _, _):
-                self.meeting.server(peer, term)
+            case Serving(term, _, _, heard):
+                self.meeting.server(peer, term, heard)
             case Claim() if self.rules.heals:
                 self.claims.received(peer, message)
             case Following(term, server, address) if server != self.node.me.id:

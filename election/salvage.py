@@ -7,7 +7,8 @@ theirs again, and by then find most of it archived.
 from typing import TYPE_CHECKING
 
 from tanist.election import events
-from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded, heal_body
+from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded, Reported, heal_body
+from tanist.election.archivedkeys import REPORTS_MAX
 from tanist.election.entries import Kind
 from tanist.election.history import Fork, History, Term
 from tanist.election.messages import Salvage
@@ -34,7 +35,7 @@ class Salvaging:
     def close_open(self) -> None:
         """The reign begins: heals that an earlier server did not end will get nothing more under their ids."""
         for heal, archived in list(self.node.log.archived.open.items()):
-            self._end(heal, archived, 0)
+            self._end(heal, archived)
 
     def met(self, peer: str, history: History, fork: Fork) -> None:
         """A client follows whose history has more after the fork than this server's log."""
@@ -57,10 +58,12 @@ class Salvaging:
             self._begin(peer, message)
             self._archive(list(fresh.values()))
         if message.last:
-            if message.first - 1 > message.fork:
+            known = node.log.archived.reported
+            earlier = tuple(r for r in message.reported[:REPORTS_MAX] if r.heal not in known and r.missing > 0)
+            if message.first - 1 > message.fork or earlier:
                 # It waits to see in this log that what its snapshot alone holds was reported.
                 self._begin(peer, message)
-            self.end(self._missing(peer, message))
+            self.end(self._missing(peer, message), earlier)
 
     def _begin(self, peer: str, message: Salvage) -> None:
         if self.heal:
@@ -92,14 +95,15 @@ class Salvaging:
             known += archived.count(run.term, max(run.first, message.fork + 1), min(end, message.first - 1))
         return max(0, fork.theirs_commands - message.commands - known)
 
-    def end(self, missing: int = 0) -> None:
+    def end(self, missing: int = 0, earlier: tuple[Reported, ...] = ()) -> None:
         """All that this client had is in the log, or it is gone: the next one's turn."""
         heal, self.peer, self.heal = self.heal, "", ""
         if heal:
-            self._end(heal, self.node.log.archived.open.get(heal, 0), missing)
+            self._end(heal, self.node.log.archived.open.get(heal, 0), missing, earlier)
 
-    def _end(self, heal: str, archived: int, missing: int) -> None:
-        self.reign.write([(Kind.HEALED, heal_body(HealEnded(heal, archived, missing)))])
+    def _end(self, heal: str, archived: int, missing: int = 0, earlier: tuple[Reported, ...] = ()) -> None:
+        missing += sum(report.missing for report in earlier)
+        self.reign.write([(Kind.HEALED, heal_body(HealEnded(heal, archived, missing, earlier)))])
         self.node.emit(events.HealFinished(heal, archived, missing))
 
     def lost(self, peer: str) -> None:

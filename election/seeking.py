@@ -277,7 +277,7 @@ class Seeking(Behaviour):
         names = [e.name for e in node.fallbacks.entries]
         node.emit(events.RetriesExhausted(self.retries.started, (node.now - self.since) / MS, names))
         if self.way is Way.RETRYING:
-            self.nobody = True
+            self.nobody = not node.links
             self._start_walking()
 
     def _retry(self) -> None:

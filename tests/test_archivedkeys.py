@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded, heal_body
-from tanist.election.archivedkeys import ArchivedKeys, OpenHeal
+from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded, Reported, heal_body
+from tanist.election.archivedkeys import REPORTS_MAX, ArchivedKeys, OpenHeal
 from tanist.election.entries import Entry, Kind
 from tanist.election.history import Term
 from tanist.election.log import Log
@@ -64,6 +64,21 @@ def test_a_heal_is_open_until_its_end_and_again_when_that_is_cut() -> None:
     log.truncate(0)
     assert not log.archived.archives().runs
     assert log.commands == 0
+
+
+def test_what_heals_reported_is_known_until_the_report_is_cut_and_again_from_a_snapshot() -> None:
+    found = ArchivedKeys()
+    found.take(entry(Kind.HEALED, heal_body(HealEnded("none", 2, 0))))
+    assert not found.reported
+    nested = entry(Kind.HEALED, heal_body(HealEnded("h", 2, 7, (Reported("g", 3),))))
+    found.take(nested)
+    assert found.reported == ArchivedKeys(found.archives()).reported == {"h": 4, "g": 3}
+    found.undo(nested)
+    assert not found.reported
+    for i in range(REPORTS_MAX + 5):
+        found.take(entry(Kind.HEALED, heal_body(HealEnded(f"{i}", 0, 1))))
+    assert len(found.reported) == REPORTS_MAX
+    assert "4" not in found.reported and "5" in found.reported
 
 
 def test_what_would_be_lost_with_a_suffix_is_all_but_bookkeeping_under_its_first_key() -> None:

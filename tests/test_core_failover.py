@@ -8,6 +8,11 @@ import pytest
 from scenario import BOTH, PACE, SETTLE_MS, all_applied, clients, cluster, heir, server
 
 from tanist.election import events
+from tanist.election.evidence import Evidence
+from tanist.election.fallbacks import NO_LIST
+from tanist.election.history import EMPTY, NO_TERM
+from tanist.election.messages import Seek
+from tanist.election.ready import LinkDown, LinkUp, Received
 from tanist.election.roles import Role
 from tanist.election.settings import MS, PACES, Safety, Serve
 from tanist.election.simulation.invariants import Invariants
@@ -198,6 +203,25 @@ def test_a_peer_that_never_serves_stops_with_a_clear_error_when_nobody_is_left()
     world.run(30_000)
     assert light.role is not Role.SERVER
     assert "serve: never" in light.halted
+
+
+def test_a_peer_that_never_serves_does_not_end_between_two_connections_of_one_peer() -> None:
+    """Whoever started again comes with a new connection, and only then the old one is known to be gone."""
+    world = World(3)
+    world.add("a")
+    world.run(100)
+    light = world.add("b", peers="a", serve=Serve.NEVER)
+    world.run_until(world.settled, SETTLE_MS)
+    core, one = light.core, world.peers["a"]
+    assert core is not None
+    remote = core.node.links[one.id]
+    world.feed(light, LinkDown(one.id, Evidence.CLOSED, "it started again"))
+    world.feed(light, LinkUp(remote, None))
+    # It answers, and does not serve: no more retries. Then it is lost again, at once followed by another connection.
+    world.feed(light, Received(one.id, Seek(EMPTY, NO_LIST, NO_TERM, "start", 0.0, False)))
+    world.feed(light, LinkDown(one.id, Evidence.CLOSED, "it started again"))
+    world.feed(light, LinkUp(remote, None))
+    assert not light.halted
 
 
 @BOTH

@@ -66,7 +66,7 @@ def write(one: Alone) -> int:
 
 def test_from_a_claim_on_nothing_is_taken_and_nothing_acknowledged_until_it_lapses() -> None:
     one, term = serving()
-    one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1))
+    one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1, one.core.term))
     (mine,) = said(one)
     assert mine.term == term
     before = one.core.node.commit
@@ -80,6 +80,36 @@ def test_from_a_claim_on_nothing_is_taken_and_nothing_acknowledged_until_it_laps
     one.hear("id-b", claim(one, "late", mine.claim))
     assert serves(one)
     assert one.core.term == term
+
+
+def test_a_rival_that_does_not_hear_this_server_costs_no_acknowledgement() -> None:
+    """Behind a link that carries one way, or stopped: a claim would stop the writes here until it lapses."""
+    one, term = serving()
+    one.sent.clear()
+    one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1, Term(1, "id-a")))
+    told = [m for m in one.of(Serving) if isinstance(m, Serving)]
+    assert [(m.term, m.heard) for m in told] == [(term, Term(9, "id-b"))]
+    again: list[Term] = []
+    for _ in range(60):
+        ticks(one, 1)
+        again += [m.heard for m in one.of(Serving) if isinstance(m, Serving)]
+        assert not said(one)
+        before = one.core.node.commit
+        assert write(one) == before + 1
+    assert len(again) >= 10, "it is asked again and again: the link may be mended"
+    assert set(again) == {Term(9, "id-b")}
+    one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1, term))
+    assert len(said(one)) == 1
+
+
+def test_a_rival_is_told_that_it_was_heard_and_two_servers_do_not_tell_each_other_for_ever() -> None:
+    one, term = serving()
+    one.sent.clear()
+    one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1))
+    assert len(one.of(Serving)) == 1
+    one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1, term))
+    assert not one.of(Serving)
+    assert len(said(one)) == 1
 
 
 def test_a_claim_decides_only_when_it_answers_mine_and_is_answered() -> None:
@@ -111,7 +141,7 @@ def test_the_better_claim_goes_on_above_all_numbers_and_the_other_gives_way() ->
 def test_the_first_of_two_to_decide_tells_the_other_first() -> None:
     """A proposal of mine that is answered: the answer to it must leave, or only one side would decide."""
     one, _ = serving()
-    one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1))
+    one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1, one.core.term))
     (mine,) = said(one)
     one.hear("id-b", claim(one, "theirs", mine.claim))
     assert [c.answers for c in said(one)] == ["theirs"]
@@ -133,7 +163,7 @@ def test_a_peer_that_serves_no_longer_frees_from_the_claim_at_once() -> None:
     seek = Seek(History(), NO_LIST, NO_TERM, "", 0.0, False)
     for gone in (seek, None):
         one, _ = serving()
-        one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1))
+        one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1, one.core.term))
         before = one.core.node.commit
         if gone is None:
             one.feed(LinkDown("id-b", Evidence.CLOSED, ""))
@@ -179,7 +209,7 @@ def test_a_link_that_splits_again_and_again_is_claimed_over_less_and_less_often(
     claims: list[int] = []
     for _ in range(60):
         one.feed(LinkUp(Remote("id-b", "b", "b:1", (1, 0), True, 0), None), 250)
-        one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1))
+        one.hear("id-b", Serving(Term(9, "id-b"), theirs(one, 9, 5), 1, one.core.term))
         if said(one):
             claims.append(one.now)
         one.feed(LinkDown("id-b", Evidence.CLOSED, ""), 250)
@@ -201,6 +231,16 @@ def test_claims_over_a_one_way_link_lapse_and_both_sides_go_on_meanwhile() -> No
     assert b"later " + old.name.encode() in old.commands()
     split.healed()
     assert len(heals(server(world))) == 1
+
+
+def test_the_side_that_goes_on_for_its_holders_stays_it_when_the_other_follows() -> None:
+    """It goes on in a new number, in which no client has confirmed anything yet: its disks count all the same."""
+    split = Split("a b c", side=1)
+    split.write(old=1, new=6)
+    split.healed()
+    assert split.old.role is Role.SERVER
+    assert [e.reason for e in split.old.names_of(events.ReignEnded)] == [Cause.RENEWED]
+    assert [e.reason for e in split.new.names_of(events.ReignEnded)] == [Cause.GAVE_WAY]
 
 
 def test_everyone_is_pointed_to_the_server_that_goes_on() -> None:

@@ -139,7 +139,7 @@ def test_a_renewed_reign_is_silent_until_its_number_is_on_disk() -> None:
     theirs = Term(9, first.id), first.core.node.log.history_at(1), 1
     claims: list[Claim] = []
     world.watchers.append(lambda peer, ready: claims.extend(m for _, m in ready.send if isinstance(m, Claim)))
-    world.feed(only, Received(first.id, Serving(*theirs)))
+    world.feed(only, Received(first.id, Serving(*theirs, only.core.term)))
     (mine,) = claims
     assert only.core.node.number == 1, "nothing is decided before a claim answers"
     world.feed(only, Received(first.id, Claim("theirs", mine.claim, *theirs)))

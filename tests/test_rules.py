@@ -8,7 +8,7 @@ import pytest
 from alone import MEMBERS, Alone
 
 from tanist.election import ballots
-from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded, heal_body
+from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded, Reported, heal_body, heal_ended
 from tanist.election.beside import Beside
 from tanist.election.candidacy import Candidacy
 from tanist.election.contacts import Contacts
@@ -49,6 +49,7 @@ from tanist.election.messages import (
 from tanist.election.node import Self
 from tanist.election.order import waited_for
 from tanist.election.ready import LinkDown, LinkUp, Persisted, ReadAsked, Received, Remote, Submit, Tick
+from tanist.election.records import FoundingRecord
 from tanist.election.records import Stored as Disk
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
@@ -464,7 +465,7 @@ def test_log_time_never_goes_back() -> None:
 def met(one: Alone) -> Claim:
     """Another server is met: the claim that it is told."""
     history = one.core.node.log.history()
-    one.hear("id-b", Serving(Term(one.core.node.number, "id-b"), history, 1))
+    one.hear("id-b", Serving(Term(one.core.node.number, "id-b"), history, 1, one.core.term))
     (claim,) = one.of(Claim)
     assert isinstance(claim, Claim)
     return claim
@@ -530,7 +531,8 @@ def test_a_claim_speaks_of_what_is_on_disk() -> None:
     one.win()
     one.disk_hangs = True
     one.feed(Submit((Proposal(Kind.COMMAND, b"x"),)))
-    one.hear("id-b", Serving(Term(one.core.node.number, "id-b"), one.core.node.log.history_at(3), 1))
+    history = one.core.node.log.history_at(3)
+    one.hear("id-b", Serving(Term(one.core.node.number, "id-b"), history, 1, one.core.term))
     assert not one.of(Claim)
     one.persisted()
     assert one.of(Claim)
@@ -636,6 +638,34 @@ def test_what_only_a_snapshot_holds_is_let_go_of_when_the_report_of_it_is_commit
     assert not beside.whole(2), "the report is cut"
 
 
+def test_what_an_earlier_heal_reported_is_told_before_the_log_that_says_so_is_let_go_of() -> None:
+    """Three commands were in a snapshot only: so said a heal in a history that itself gives way now."""
+    one = Alone(Safety.SURVIVOR)
+    term = one.win()
+    one.welcome("id-b", one.core.node.log.history_at(3))
+    node = Alone(Safety.SURVIVOR).core.node
+    begun = heal_body(HealBegun("old", 1, Term(2, "id-b"), ("id-c",), 4))
+    ended = heal_body(HealEnded("old", 0, 3))
+    node.append([Entry(3, "id-a", Kind.HEAL, 0, 0, begun), Entry(3, "id-a", Kind.HEALED, 0, 0, ended)])
+    beside = Beside(node, 3)
+    assert not beside.lost
+    assert not beside.whole(3)
+    told = beside.salvage(term, 3)
+    assert told is not None
+    assert told.last
+    assert told.reported == (Reported("old", 3),)
+    one.hear("id-b", told)
+    log = one.core.node.log
+    (healed,) = (e for e in log.between(4, log.last) if e.kind == Kind.HEALED)
+    report = heal_ended(healed)
+    assert (report.missing, report.earlier) == (3, (Reported("old", 3),))
+    last = log.last
+    one.hear("id-b", told)
+    assert log.last == last, "it is told once"
+    beside.take(4, log.between(4, log.last))
+    assert beside.whole(log.last)
+
+
 def test_a_new_reign_ends_the_heals_that_another_left_open() -> None:
     one = Alone(Safety.SURVIVOR)
     begun = HealBegun("2@id-b:4", 1, Term(1, "id-c"), ("id-c",))
@@ -682,6 +712,24 @@ def test_one_acceptance_of_a_founding_is_open_at_a_time_and_a_refusal_is_for_goo
     assert core.node.founding is None
     assert answer(Found(2, second)) == [(2, False)]
     assert answer(Found(3, second)) == [(3, True)]
+
+
+def test_two_attempts_never_open_with_the_same_entry() -> None:
+    """One that was opened in memory only, and abandoned, would pass for the begin of the one that came to be."""
+    opened = []
+    for number, ids in ((1, "abc"), (2, "abc"), (1, "abd"), (1, "abc")):
+        attempt = FoundingRecord(number, founders(*(f"id-{i}" for i in ids)), True)
+        disk = Disk(founding=attempt)
+        core = Core(Self("id-a", "a", "a:1"), ElectionSettings(safety=Safety.QUORUM, expect=3), disk, Random(1))
+        core.start(0, 0)
+        for i in ids[1:]:
+            core.step(1, LinkUp(Remote(f"id-{i}", i, f"{i}:1", (1, 0), True, 0), None))
+            core.step(1, Received(f"id-{i}", FoundAnswer(number, attempt.members, True)))
+        (entry,) = core.node.log.between(1, 1)
+        assert core.node.log.roster.founding == attempt.name()
+        opened.append((entry.term, entry.body))
+    assert opened[0] == opened[3]
+    assert len({term for term, _ in opened}) == 3
 
 
 def test_refusals_of_foundings_are_bounded_and_all_up_to_a_number_in_the_end() -> None:

@@ -319,7 +319,11 @@ class Invariants:
             for archive in other.archives
             if archive.snapshot is not None
         ]
-        in_copies = {e.body for other, meta in copies for _, e in other.snapshots[meta.digest].applied}
+        in_copies: set[bytes] = set()
+        for other, meta in copies:
+            applied = other.snapshots[meta.digest].applied
+            in_copies.update(entry.body for _, entry in applied)
+            in_copies.update(archived_commands(applied))
         if len(lost) > missing(peer.applied) or not in_copies.issuperset(lost):
             gone = [(b, self.acknowledged[b]) for b in lost]
             raise Broken("kept", f"acknowledged and gone from {peer.name}: {gone}")

@@ -267,7 +267,7 @@ class Life:
         self._wait_for("healthy core", lambda: self._followed(core), self._bound(bound) + self._backlog_ms())
         begun = world.now
         world.run(STABLE_ROUNDS * self.pace.heartbeat_timeout_ms)
-        self._answered_within(begun, "healthy core")
+        self._answered_within(begun, "healthy core", names)
 
     def _all_heals(self) -> None:
         """Everything is mended and started; all come to one server, and nothing is lost."""
@@ -282,7 +282,7 @@ class Life:
         self._wait_for("full heal", self._all_follow, self._bound(bounds.healed_ms) + self._backlog_ms())
         self.workload.stop()
         begun = world.now
-        self._answered_within(begun, "full heal")
+        self._answered_within(begun, "full heal", self.names)
         self._wait_for("rest", world.settled, self._bound(bounds.healed_ms))
         for peer in world.peers.values():
             if _was_taken_out(peer):
@@ -346,8 +346,12 @@ class Life:
         """A fault of the network is over when the last message that it held up has arrived."""
         return self.world.network.backlog_ns() / MS
 
-    def _answered_within(self, begun: int, phase: str) -> None:
-        """Every operation that was under way is answered soon."""
+    def _answered_within(self, begun: int, phase: str, names: list[str]) -> None:
+        """Every operation that was under way is answered soon, at those of these peers that are still members."""
+        names = [name for name in names if not _was_taken_out(self.world.peers[name])]
+        if not names:
+            return
+        self._clients_at(names)
         waiting = [o for o in self.workload.pending() if o.invoked_at <= begun]
         tries_ms = bounds.answered_ms(self.setup.peers[0][1], self.workload.patience_ms)
         self._wait_for(f"{phase}, answers", lambda: not any(o.outcome == "pending" for o in waiting), tries_ms)
