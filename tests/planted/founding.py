@@ -57,7 +57,7 @@ FOUNDING: tuple[Bug, ...] = (
         "foundings-open-alike",
         "two attempts open with entries of two terms",
         "election/records.py",
-        "return f\"{self.number}@{ids[0]}#{digest}\"",
+        'return f"{self.number}@{ids[0]}#{digest}"',
         "return ids[0]",
         "tests/test_rules.py::test_two_attempts_never_open_with_the_same_entry",
     ),
