@@ -6,6 +6,20 @@ Every fault has a duration or an owner, and undoes itself when that ends, also w
 from tanist.peer.faults.conditions import CLEAR, Conditions, Way
 from tanist.peer.faults.lane import Counts
 from tanist.peer.faults.mesh import clear_link, set_link
+from tanist.peer.faults.processes import Pause, PauseFailed, kill, pause, terminate
 from tanist.peer.faults.proxy import FaultProxy
 
-__all__ = ["CLEAR", "Conditions", "Counts", "FaultProxy", "Way", "clear_link", "set_link"]
+__all__ = [
+    "CLEAR",
+    "Conditions",
+    "Counts",
+    "FaultProxy",
+    "Pause",
+    "PauseFailed",
+    "Way",
+    "clear_link",
+    "kill",
+    "pause",
+    "set_link",
+    "terminate",
+]
