@@ -427,7 +427,8 @@ class Candidacy(Behaviour):
     def _end(self, outcome: str) -> None:
         node = self.node
         took = (node.now - self.begun) / MS
-        node.emit(events.BallotEnded(self.number, outcome, sorted(self.support), dict(self.left_out), took))
+        voters = sorted(node.log.voters) if node.quorum else []
+        node.emit(events.BallotEnded(self.number, outcome, sorted(self.support), dict(self.left_out), took, voters))
 
     def _give_way(self, reason: str, to: str, *, told: bool = False) -> None:
         if not told:

@@ -154,7 +154,8 @@ class Core:
                 node.persisted(inputs.persist_id)
             return self._end()
         if self._asked is not None and now - self._asked > node.times.timeout // 2:
-            node.emit(events.Woke((now - self._asked) / MS, str(self.role)))
+            must_prove = isinstance(self.behaviour, Reign) and bool(node.others())
+            node.emit(events.Woke((now - self._asked) / MS, str(self.role), must_prove, node.commit))
             node.awake_since = now
             self.behaviour.woke(now - self._asked)
         match inputs:
@@ -346,7 +347,7 @@ class Core:
         assert isinstance(behaviour, FollowingServer)
         node = self.node
         ago = (node.now - behaviour.heard_at) / MS
-        node.emit(events.ServerLost(behaviour.server, str(behaviour.term), evidence, detail, ago))
+        node.emit(events.ServerLost(behaviour.server, str(behaviour.term), evidence, detail, ago, node.commit))
         if evidence not in ENDS_RETRIES:
             node.stability.lost(behaviour.server, node.now)
         self._end_following()
@@ -413,7 +414,7 @@ class Core:
         """The number to go on in is on disk: nothing of it was said before, so no restart says it again."""
         behaviour, node = self.behaviour, self.node
         assert isinstance(behaviour, Reign)
-        node.emit(events.ReignEnded(str(behaviour.term), Cause.RENEWED))
+        node.emit(events.ReignEnded(str(behaviour.term), Cause.RENEWED, node.commit))
         behaviour.reads.fail()
         if behaviour.handover is not None:
             behaviour.handover.ended("abandoned: the reign goes on in a higher number")
@@ -439,7 +440,7 @@ class Core:
     def _end_reign(self, cause: Cause) -> None:
         behaviour, node = self.behaviour, self.node
         assert isinstance(behaviour, Reign)
-        node.emit(events.ReignEnded(str(behaviour.term), cause))
+        node.emit(events.ReignEnded(str(behaviour.term), cause, node.commit))
         node.without_since = node.now
         self._counted = (0, NO_TERM)
         if not node.quorum and cause is Cause.NOT_PROVED:

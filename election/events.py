@@ -33,7 +33,10 @@ class RoleChanged(Event, frozen=True):
 
 
 class ServerLost(Event, frozen=True):
-    """The server is suspected: the first evidence, from which the retries count."""
+    """The server is suspected: the first evidence, from which the retries count.
+
+    `committed` is how far this peer knew the log to be acknowledged.
+    """
 
     line = "lost the server {server}: {evidence} {detail}"
     level = "warning"
@@ -42,6 +45,7 @@ class ServerLost(Event, frozen=True):
     evidence: str
     detail: str
     heard_ms_ago: float
+    committed: int = 0
 
 
 class RetryStarted(Event, frozen=True):
@@ -66,20 +70,28 @@ class RetryEnded(Event, frozen=True):
 
 
 class RetriesExhausted(Event, frozen=True):
-    """No retry brought the server back; the fallback list is walked now."""
+    """No retry brought the server back; the fallback list is walked now.
+
+    `ended_by` is the evidence that ended the retries before all were made, and else empty.
+    """
 
     line = "no answer after {attempts} retries; the list says {fallbacks}"
     attempts: int
     after_ms: float
     fallbacks: list[str]
+    ended_by: str = ""
 
 
 class FallbackChosen(Event, frozen=True):
-    """The peer that this one now waits for: the first of the list that answered; or itself."""
+    """The peer that this one now waits for: the first of the list that answered; or itself.
+
+    `before` are those that go before it: each was struck off.
+    """
 
     line = "going to {peer} ({reason})"
     peer: str
     reason: str
+    before: list[str] = []
 
 
 class FallbackStruck(Event, frozen=True):
@@ -138,7 +150,10 @@ class SideChanged(Event, frozen=True):
 
 
 class BallotEnded(Event, frozen=True):
-    """A ballot ended: won or not, by whose support, and who was left out on what evidence."""
+    """A ballot ended: won or not, by whose support, and who was left out on what evidence.
+
+    Quorum mode: `voters` are all that may vote, absent ones included.
+    """
 
     line = "ballot for number {number}: {outcome} (support {support}, left out {left_out})"
     number: int
@@ -146,24 +161,30 @@ class BallotEnded(Event, frozen=True):
     support: list[str]
     left_out: dict[str, str]
     took_ms: float
+    voters: list[str] = []
 
 
 class ReignBegan(Event, frozen=True):
-    """This peer serves. `without_ms` is how long it had no server before."""
+    """This peer serves. `without_ms` is how long it had no server before.
+
+    `last_index` is that of the reign's first entry; `after_term` is the term of the entry before it.
+    """
 
     line = "serving as {term}"
     term: str
     last_index: int
     without_ms: float
     first: bool
+    after_term: str = ""
 
 
 class ReignEnded(Event, frozen=True):
-    """This peer serves no longer, and why."""
+    """This peer serves no longer, and why. `committed` is how far it had acknowledged its log."""
 
     line = "no longer serving {term}: {reason}"
     term: str
     reason: str
+    committed: int = 0
 
 
 class ReignOpen(Event, frozen=True):
@@ -187,12 +208,17 @@ class ServerFollowed(Event, frozen=True):
 
 
 class ListPublished(Event, frozen=True):
-    """The server's ranking changed: best first, each as "id counts|waits reason"."""
+    """The server's ranking changed: best first, each as "name counts|waits (reason)".
+
+    `peers` are their ids in this order, and `heard_ms_ago` when each confirmed a heartbeat last.
+    """
 
     line = "fallback list {version}: {fallbacks}"
     term: str
     version: int
     fallbacks: list[str]
+    peers: list[str] = []
+    heard_ms_ago: list[float] = []
 
 
 class CommitSetChanged(Event, frozen=True):
@@ -373,12 +399,17 @@ class HandoverEnded(Event, frozen=True):
 
 
 class Woke(Event, frozen=True):
-    """This peer's own clock jumped: it was away."""
+    """This peer's own clock jumped: it was away.
+
+    One that serves `must_prove` its reign before it acknowledges anything beyond `committed`.
+    """
 
     line = "was away for {away_ms:.0f} ms"
     level = "warning"
     away_ms: float
     role: str
+    must_prove: bool = False
+    committed: int = 0
 
 
 class ReignProved(Event, frozen=True):

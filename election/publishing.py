@@ -8,6 +8,7 @@ from tanist.election import events
 from tanist.election.fallbacks import Fallback, FallbackList
 from tanist.election.ranking import Standing, rank
 from tanist.election.replication import Progress
+from tanist.election.settings import MS
 
 if TYPE_CHECKING:
     from tanist.election.reign import Reign
@@ -41,7 +42,9 @@ class Publishing:
             reign.list = FallbackList(reign.term, reign.list.version + 1, ranked)
             node.keep_list(reign.list, node.me.id, node.me.address)
             told = [f"{e.name} {'counts' if e.counts else 'waits'} ({e.reason})" for e in ranked]
-            node.emit(events.ListPublished(str(reign.term), reign.list.version, told))
+            heard = [(node.now - in_touch[e.id].heard_at) / MS for e in ranked]
+            names = [e.id for e in ranked]
+            node.emit(events.ListPublished(str(reign.term), reign.list.version, told, names, heard))
             return True
         reign.list = node.fallbacks = FallbackList(reign.term, reign.list.version, ranked)
         return False

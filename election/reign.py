@@ -115,14 +115,14 @@ class Reign(Behaviour):
     def enter(self) -> None:
         node = self.node
         without = 0 if node.without_since is None else node.now - node.without_since
-        first = node.log.last == 0
+        first, after_term = node.log.last == 0, str(node.log.last_term)
         node.without_since = None
         node.heir_named = None
         node.leaving = False
         node.belonged = True
         self.write([(Kind.REIGN, b"")])
         self.opens_at = node.log.last
-        node.emit(events.ReignBegan(str(self.term), node.log.last, without / MS, first))
+        node.emit(events.ReignBegan(str(self.term), node.log.last, without / MS, first, after_term))
         self.joining.myself()
         self.salvaging.close_open()
         self.publish()

@@ -6,6 +6,7 @@ of). All end in walking the list: the first in list order that answers stands; w
 it stands itself.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ class Seeking(Behaviour):
         self.since: int = goes_on.since if goes_on else core.node.now
         self.fails: int = goes_on.fails + 1 if goes_on else 0
         self.retries: Retries | None = None
+        self.ended_by = ""
         self.way = Way.WALKING
         self.asked_again_at = 0
         self.holding: tuple[str, int] | None = None
@@ -263,6 +265,7 @@ class Seeking(Behaviour):
             self.retries.ended()
         if self.way is Way.RETRYING and evidence in ENDS_RETRIES:
             self.retries.done = True
+            self.ended_by = f"{evidence} {detail}".strip()
         self._retries_may_end()
 
     def _log_retry(self, outcome: str, detail: str) -> None:
@@ -275,7 +278,7 @@ class Seeking(Behaviour):
             return
         node = self.node
         names = [e.name for e in node.fallbacks.entries]
-        node.emit(events.RetriesExhausted(self.retries.started, (node.now - self.since) / MS, names))
+        node.emit(events.RetriesExhausted(self.retries.started, (node.now - self.since) / MS, names, self.ended_by))
         if self.way is Way.RETRYING:
             self.nobody = not node.links
             self._start_walking()
@@ -390,27 +393,27 @@ class Seeking(Behaviour):
         if self.holding is not None and self.holding[1] > node.now and self.hold_for == self.holding[0]:
             return
         self.holding = None
-        for peer in before_me(self.node, self.contacts):
+        before = before_me(self.node, self.contacts)
+        for place, peer in enumerate(before):
             if peer in self.contacts.struck:
                 continue
             contact = self.contacts.of(peer)
+            left = 0 if contact.asked_at is None else contact.asked_at + node.times.retry - node.now
             if contact.answered and not contact.follows and contact.able:
-                reason = "the first of the list that answers"
-                self._hold(peer, max(node.times.round, (contact.counting_until or 0) - node.now), reason)
+                wait = max(node.times.round, (contact.counting_until or 0) - node.now)
+                self._hold(peer, wait, "the first of the list that answers", before[:place])
                 return
-            recent = contact.asked_at is not None and node.now - contact.asked_at < node.times.retry
-            if recent and not contact.failed and contact.able:
-                assert contact.asked_at is not None
-                self._hold(peer, contact.asked_at + node.times.retry - node.now, "asked, no answer yet")
+            if left > 0 and not contact.failed and contact.able:
+                self._hold(peer, left, "asked, no answer yet", before[:place])
                 return
             self.contacts.struck.add(peer)
             self._tell_choice(events.FallbackStruck(peer, contact.why_not()))
-        self._stand_or_wait()
+        self._stand_or_wait(before)
 
-    def _hold(self, peer: str, wait_ns: int, reason: str) -> None:
+    def _hold(self, peer: str, wait_ns: int, reason: str, before: Sequence[str] = ()) -> None:
         wait = min(wait_ns, self.node.times.hold)
         self.holding = (peer, self.node.now + wait)
-        self._tell_choice(events.FallbackChosen(peer, reason))
+        self._tell_choice(events.FallbackChosen(peer, reason, list(before)))
         self.node.reach_for(peer, self.node.times.retry)
 
     def _strike(self, peer: str, reason: str) -> None:
@@ -428,7 +431,7 @@ class Seeking(Behaviour):
 
     # Standing
 
-    def _stand_or_wait(self) -> None:
+    def _stand_or_wait(self, before: list[str]) -> None:
         node = self.node
         if not node.able:
             self._cannot_stand()
@@ -438,16 +441,14 @@ class Seeking(Behaviour):
             self._again_after(node.times.round)
             return
         missing = self._missing()
-        if missing and self.waiting_until is None and not self._waited():
+        waited = node.now - self.since >= node.times.start_wait
+        if missing and self.waiting_until is None and not waited:
             self.waiting_until = self.since + node.times.start_wait
             reason = "they may hold acknowledged entries that I lack"
             node.emit(events.Waiting(missing, reason, node.times.start_wait / MS))
             return
-        node.emit(events.FallbackChosen(node.me.id, "nobody is before me"))
+        node.emit(events.FallbackChosen(node.me.id, "nobody is before me", before))
         self.core.stand(self.evidence)
-
-    def _waited(self) -> bool:
-        return self.node.now - self.since >= self.node.times.start_wait
 
     def _missing(self) -> list[str]:
         """For whom to wait before standing: in quorum mode, and while this peer counts, for nobody."""

@@ -7,6 +7,7 @@ from tanist.election.node import Node
 from tanist.election.settings import PACES, Serve
 from tanist.peer import clock
 from tanist.peer.electionlog.human import HumanLog
+from tanist.peer.electionlog.peer_events import PeerStarted
 from tanist.peer.electionlog.sentences import Names
 from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.storage.datadir import DataDirectory
@@ -63,6 +64,22 @@ def hello_of(
         priority=config.priority,
         apps=dict.fromkeys(applications, APPLICATION_VERSION),
         founding=node.log.roster.founding if node is not None else "",
+    )
+
+
+def started(config: PeerConfig, version: str, address: str, http: str, data: str) -> PeerStarted:
+    """What the election log tells first of a start: who can check what followed reads in it what this peer promises."""
+    pace = config.pace
+    return PeerStarted(
+        version,
+        str(config.safety),
+        pace_name(config),
+        address,
+        http,
+        data,
+        pace.retry_attempts,
+        pace.retry_interval_ms,
+        pace.heartbeat_timeout_ms,
     )
 
 

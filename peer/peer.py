@@ -51,7 +51,6 @@ from tanist.peer.electionlog.peer_events import (
     DataKeptAside,
     FeatureLater,
     JournalRecovered,
-    PeerStarted,
     PeerStopped,
 )
 from tanist.peer.electionlog.sentences import told
@@ -63,7 +62,7 @@ from tanist.peer.healview import heals
 from tanist.peer.links import Links
 from tanist.peer.listening import advertised, free_port_from, is_loopback
 from tanist.peer.moves import Moves
-from tanist.peer.opening import flags_for_later, hello_of, open_directory, open_log, pace_name
+from tanist.peer.opening import flags_for_later, hello_of, open_directory, open_log, started
 from tanist.peer.reads import Reads
 from tanist.peer.replica import ClusterEvent, Replica
 from tanist.peer.status import HealView, ReignView, Reply, Status
@@ -147,11 +146,7 @@ class Peer:
         if data is not None:
             replica.begin_with(data)
         await self._listen()
-        self._emit(
-            PeerStarted(
-                version(), str(config.safety), pace_name(config), self.address, self.http_address, str(directory.path)
-            )
-        )
+        self._emit(started(config, version(), self.address, self.http_address, str(directory.path)))
         self._emit(JournalRecovered(len(recovery.records), recovery.torn_bytes))
         for what in damage:
             self._emit(DataKeptAside(what, str(directory.aside)))

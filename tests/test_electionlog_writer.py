@@ -61,7 +61,7 @@ def test_a_line_has_all_keys_in_order(log: ElectionLog, path: Path) -> None:
         "name": "anna",
         "incarnation": "3-beef",
         "seq": 1,
-        "fields": {"term": "1@a1", "last_index": 0, "without_ms": 12.5, "first": True},
+        "fields": {"term": "1@a1", "last_index": 0, "without_ms": 12.5, "first": True, "after_term": ""},
     }
 
 

@@ -17,7 +17,7 @@ class PeerEvent(Event, frozen=True):
 
 
 class PeerStarted(PeerEvent, frozen=True):
-    """This peer runs: where others and people reach it, and where its data are."""
+    """This peer runs: where others and people reach it, where its data are, and how patient it is."""
 
     line = "tanist {version} started at {address} (page {http}), {safety}, pace {pace}, data in {data}"
     version: str
@@ -26,6 +26,9 @@ class PeerStarted(PeerEvent, frozen=True):
     address: str
     http: str
     data: str
+    retry_attempts: int = 0
+    retry_interval_ms: float = 0.0
+    heartbeat_timeout_ms: float = 0.0
 
 
 class PeerStopped(PeerEvent, frozen=True):
