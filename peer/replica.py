@@ -79,7 +79,7 @@ class Replica:
         self._healing.flush()
         if machine.failures:
             for failure in machine.take_failures():
-                self._emit(ApplicationFault(failure.app, failure.operation, failure.error))
+                self._emit(ApplicationFault(failure.app, failure.operation, failure.said))
         if outcomes:
             self._on_outcomes(outcomes, committed)
         if self._waiting:

@@ -3,15 +3,19 @@
 import io
 import json
 import os
+import re
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import fields
 
 from tanist.election.events import Event, ReignBegan, ServerFollowed, ServerLost
+from tanist.peer.electionlog.catalogue import CATALOGUE
 from tanist.peer.electionlog.peer_events import ApplicationFault, LoopStalled
 from tanist.peer.electionlog.story import PROBLEMS_SHOWN_MAX, show
+from tanist.peer.electionlog.terminal import HIDDEN, MARKS_MAX
 from tanist.peer.electionlog.writer import ElectionLog
 
 ANNA, BERT = "7f3a9c10", "c0ffee12"
@@ -23,6 +27,7 @@ STORY: list[tuple[int, str, Event]] = [
     (64_500, "bert", ReignBegan(f"2@{BERT}", 3, 4500.0, False)),
     (65_000, "bert", ApplicationFault("poll", "vote", "\x1b[2Joops " + "long " * 30)),
 ]
+OWN_COLOURS = re.compile("\x1b\\[[0-9]{1,2}m")
 SAID = """\
 Wednesday 2026-11-18, UTC
 11:06:40.000  anna          serving as 1@anna
@@ -73,6 +78,38 @@ def test_the_story_and_the_table(data: Path) -> None:
 
 def test_no_control_character_reaches_the_stream(data: Path) -> None:
     assert "\\x1b[2Joops" in shown(data)[1] and "\x1b" not in shown(data)[1]
+
+
+BOMB = "\x1b]0;owned\x07\x1b[2J\r\n{oops}\u202egnp.\u200b\U000e0041" + "e\u0301\u0301\u0301\u0301\u0301\u0301" * 50
+"""What a hostile peer could call itself: escapes, a new line, a template's field, turned, hidden and piled letters."""
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_no_event_with_hostile_text_steers_the_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    values: dict[Any, Any] = {str: BOMB, int: 3, float: 1.5, bool: True}
+    values |= {list[str]: [BOMB, BOMB], dict[str, str]: {BOMB: BOMB}}
+    path = tmp_path / "a\x1b[31mlog"
+    log = ElectionLog(path, cluster=BOMB, peer=BOMB, name=BOMB, incarnation=(1, 1), level="debug")
+    for cls in CATALOGUE.values():
+        log.emit(cls(*(values[field.type] for field in fields(cls))))
+    log.close()
+    raw = path.read_text()
+    assert len(raw.splitlines()) == len(CATALOGUE) and not HIDDEN.search(raw.replace("\n", ""))
+    with path.open("a") as file:
+        file.write('{"event": "\\u001b[2J"}\n')
+    stream = Terminal() if terminal else io.StringIO()
+    status, text, errors = shown(path, stream=stream)
+    story = OWN_COLOURS.sub("", text)
+    assert status == 0 and "not a line" in errors
+    assert (story != text) is terminal
+    assert len(re.findall(r"^\d\d:\d\d:\d\d\.\d{3}  ", story, re.MULTILINE)) == len(CATALOGUE)
+    for line in (story + errors).split("\n"):
+        assert not HIDDEN.search(line), ascii(line)
+        assert "\u0301" * (MARKS_MAX + 1) not in line
 
 
 def test_a_terminal_gets_colour_and_folded_lines(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,12 @@ class Terminal(io.StringIO):
         ("abc\u202egnp", "abc\\u202egnp"),
         ("zero\u200bwidth", "zero\\u200bwidth"),
         ("lone \udc80", "lone \\udc80"),
+        ("soft\xadhyphen", "soft\\xadhyphen"),
+        ("tag\U000e0041", "tag\\U000e0041"),
+        ("blank\u3164", "blank\\u3164"),
+        ("pile" + "\u0301" * 500, "pile" + "\u0301" * 4 + "…"),
         ("Zoë 李 👍🏽", "Zoë 李 👍🏽"),
+        ("می‌خواهم 👨‍👩‍👧 tiếng Việt नमस्ते", "می‌خواهم 👨‍👩‍👧 tiếng Việt नमस्ते"),
     ],
 )
 def test_control_characters_are_written_out_and_letters_stay(text: str, written: str) -> None:

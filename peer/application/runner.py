@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,13 +31,17 @@ BUGS = (Exception, SystemExit)
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):
-    """Something that went wrong while applying, for this peer's own log; not part of the state."""
+    """Something that went wrong while applying, for this peer's own log; not part of the state.
+
+    `error` and `traceback` may quote what users entered. `said` does not: it is the one for logs that people pass on.
+    """
 
     index: int
     app: str
     operation: str
     error: str
     traceback: str
+    said: str
 
 
 class Runner:
@@ -161,13 +166,13 @@ class Runner:
         text = traceback.format_exception_only(error)[-1].strip()
         if len(self.failures) < FAILURES_MAX:
             trace = "".join(traceback.format_exception(error))
-            self.failures.append(Failure(self.index, app, operation, text, trace))
+            self.failures.append(Failure(self.index, app, operation, text, trace, _without_message(error)))
         return text
 
     def complain(self, app: str, operation: str, what: str) -> None:
         """Keep a broken rule as a failure."""
         if len(self.failures) < FAILURES_MAX:
-            self.failures.append(Failure(self.index, app, operation, what, ""))
+            self.failures.append(Failure(self.index, app, operation, what, "", what))
 
     def state_of(self, application: Application) -> bytes:
         """An application's encoded state, to see whether it changed."""
@@ -189,3 +194,15 @@ class Runner:
                 self.complain(
                     app, operation, "after it the state is not of its declared types: a snapshot would change it"
                 )
+
+
+def _without_message(error: BaseException) -> str:
+    """An error's type and the line of the application that it came from; its message may quote an argument."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = Path(__file__).parent
+    outside = [frame for frame in frames if Path(frame[0]).parent != own]
+    if not outside:
+        return type(error).__name__
+    # What the application calls in turn may lie in a library: the last line of its own file says more.
+    file, line = [frame for frame in outside if frame[0] == outside[0][0]][-1]
+    return f"{type(error).__name__} at {Path(file).name}:{line}"

@@ -3,6 +3,7 @@
 The event's own fields stand under `fields`, since some are called like those every line has (`peer`, `name`).
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -164,7 +165,7 @@ def _encode(line: Mapping[str, Any]) -> str:
     except UnicodeEncodeError:
         # A file name that is no UTF-8 becomes text with lone surrogates, which UTF-8 cannot say.
         text = _encoder.encode(_without_surrogates(line)).decode()
-    return HIDDEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    return HIDDEN.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -166,7 +166,10 @@ class BindWarning(PeerEvent, frozen=True):
 
 
 class ApplicationFault(PeerEvent, frozen=True):
-    """A bug in an application; the same on every peer, and the peer goes on."""
+    """A bug in an application; the same on every peer, and the peer goes on. `error` is its type and place alone.
+
+    The message of an error may quote what users entered: `tanist simulate --app` and tests of the application show it.
+    """
 
     line = "{app}.{command} failed: {error}"
     level = "error"

@@ -86,5 +86,6 @@ class HttpGateway:
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:
-            log.exception("HTTP: %s %s failed", request.method, request.raw_path[:200])
+            # Without the query: its arguments are the caller's own business.
+            log.exception("HTTP: %s %s failed", request.method, request.raw_path.partition("?")[0][:200])
             return error_answer(CallError("an error inside this peer; its log has the details"))

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import msgspec
 
 from system.process import PeerProcess, last_words
+from tanist.peer.electionlog.catalogue import CATALOGUE
 
 POLL_S = 0.02
 """Between two looks at a condition: well below what is measured, and little work for the peers."""
@@ -54,9 +56,13 @@ class Cluster:
             self._must_be_clean()
 
     def _must_be_clean(self) -> None:
-        """A traceback on stderr is a failure, even where everything else went well."""
+        """A traceback on stderr is a failure, even where everything else went well; so is an event nobody knows."""
         for peer in self.peers.values():
             assert "Traceback" not in peer.stderr, f"{peer.name} wrote a traceback:\n{peer.stderr}"
+            for event in peer.events():
+                known = CATALOGUE.get(event["event"])
+                assert known is not None, f"{peer.name} told of {event['event']}, which is not in the catalogue"
+                msgspec.convert(event["fields"], known)
 
     def __getitem__(self, name: str) -> PeerProcess:
         return self.peers[name]
