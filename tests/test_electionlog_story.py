@@ -6,7 +6,7 @@ import os
 import re
 from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
 from msgspec.structs import fields
@@ -84,18 +84,28 @@ BOMB = "\x1b]0;owned\x07\x1b[2J\r\n{oops}\u202egnp.\u200b\U000e0041" + "e\u0301\
 """What a hostile peer could call itself: escapes, a new line, a template's field, turned, hidden and piled letters."""
 
 
+def hostile(kind: Any) -> Any:
+    """A value of a field's type, with the bomb in every text of it."""
+    inside = [hostile(part) for part in get_args(kind)]
+    match get_origin(kind):
+        case None:
+            return BOMB if kind is str else kind(1)
+        case found if found is dict:
+            return dict([inside])
+        case _:
+            return inside * 2
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_no_event_with_hostile_text_steers_the_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    values: dict[Any, Any] = {str: BOMB, int: 3, float: 1.5, bool: True}
-    values |= {list[str]: [BOMB, BOMB], dict[str, str]: {BOMB: BOMB}}
     path = tmp_path / "a\x1b[31mlog"
     log = ElectionLog(path, cluster=BOMB, peer=BOMB, name=BOMB, incarnation=(1, 1), level="debug")
     for cls in CATALOGUE.values():
-        log.emit(cls(*(values[field.type] for field in fields(cls))))
+        log.emit(cls(*(hostile(field.type) for field in fields(cls))))
     log.close()
     raw = path.read_text()
     assert len(raw.splitlines()) == len(CATALOGUE) and not HIDDEN.search(raw.replace("\n", ""))
