@@ -37,6 +37,7 @@ from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
 from tanist.peer.application.loading import BUILT_IN, load_application
 from tanist.peer.application.machine import Machine, Outcome
+from tanist.peer.application.preparing import Preparations, prepares
 from tanist.peer.application.specification import validate
 from tanist.peer.calls import Calls
 from tanist.peer.chores import Chores
@@ -107,6 +108,7 @@ class Peer:
         self._transport: TcpTransport | None = None
         self._journal: Journal | None = None
         self._links = Links(lambda source, code, text: self._emit(ConnectionRejected(source, code, text, 0)))
+        self._preparations = Preparations()
         self._running = False
         self._stopping = False
         self._served: tuple[str, Term] | None = None
@@ -264,7 +266,16 @@ class Peer:
         `UnknownOutcome` mean that it was certainly not done.
         """
         self._must_run()
-        arguments = validate(self._application(app), command, args or kwargs)
+        application = self._application(app)
+        arguments = validate(application, command, args or kwargs)
+        preparation = prepares(application, command)
+        if preparation is not None:
+
+            def ask(query: str, given: Sequence[Any]) -> Any:
+                return self.machine.query(app, query, given, internal=True)
+
+            prepared = await self._preparations.run(application, preparation, arguments, ask)
+            arguments = validate(application, command, prepared, internal=True)
         return await self._calls.call(app, command, arguments, idempotency_key, timeout_s)
 
     def _application(self, name: str) -> Application:

@@ -3,27 +3,33 @@
 from tanist.peer.application.api import (
     NOBODY,
     Application,
+    Asking,
     Choice,
     Context,
     DefinitionError,
     Event,
     Refused,
+    Secret,
     Session,
     Superseded,
     command,
+    prepare,
     query,
 )
 
 __all__ = [
     "NOBODY",
     "Application",
+    "Asking",
     "Choice",
     "Context",
     "DefinitionError",
     "Event",
     "Refused",
+    "Secret",
     "Session",
     "Superseded",
     "command",
+    "prepare",
     "query",
 ]

@@ -19,8 +19,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, overload
 
 from tanist.peer.application.context import NOBODY, Context, Session
-from tanist.peer.application.definition import MARK, DefinitionError, Mark, Place, define
+from tanist.peer.application.definition import MARK, PREPARES, DefinitionError, Mark, Place, define
 from tanist.peer.application.events import Event
+from tanist.peer.application.preparing import Asking, Secret
 from tanist.peer.application.specification import Specification
 from tanist.peer.application.superseded import Choice, Superseded
 from tanist.peer.errors import Refused
@@ -28,14 +29,17 @@ from tanist.peer.errors import Refused
 __all__ = [
     "NOBODY",
     "Application",
+    "Asking",
     "Choice",
     "Context",
     "DefinitionError",
     "Event",
     "Refused",
+    "Secret",
     "Session",
     "Superseded",
     "command",
+    "prepare",
     "query",
 ]
 
@@ -59,10 +63,34 @@ def command(method: Method | None = None, /, *, internal: bool = False) -> Metho
     return mark if method is None else mark(method)
 
 
-def query(method: Method, /) -> Method:
-    """Makes a method a query: it looks at the state and changes nothing, and runs on one peer."""
-    setattr(method, MARK, Mark(is_command=False, internal=False))
-    return method
+@overload
+def query(method: Method, /) -> Method: ...
+@overload
+def query(*, internal: bool = False) -> Callable[[Method], Method]: ...
+def query(method: Method | None = None, /, *, internal: bool = False) -> Method | Callable[[Method], Method]:
+    """Makes a method a query: it looks at the state and changes nothing, and runs on one peer.
+
+    `internal` ones are for preparations: no gateway offers them.
+    """
+
+    def mark(function: Method) -> Method:
+        setattr(function, MARK, Mark(is_command=False, internal=internal))
+        return function
+
+    return mark if method is None else mark(method)
+
+
+def prepare(command: str, /) -> Callable[[Method], Method]:
+    """Makes a method the preparation of a command: it runs at the peer that was asked, and gives its arguments.
+
+    Callers give the arguments of the preparation; only what it returns enters the log. See `preparing`.
+    """
+
+    def mark(function: Method) -> Method:
+        setattr(function, PREPARES, command)
+        return function
+
+    return mark
 
 
 class Application:

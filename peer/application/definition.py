@@ -4,24 +4,28 @@ All that would make peers diverge, or a snapshot fail, and that a class can show
 defined, long before a command runs.
 """
 
+import dataclasses
 import inspect
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from tanist.peer.application import hints
 from tanist.peer.application.context import Context
+from tanist.peer.application.preparing import Asking, SecretMark
 from tanist.peer.application.specification import Operation, Parameter, Specification
 from tanist.peer.application.state import StateCodec, StateField, factory_for, factory_of
 from tanist.peer.application.superseded import ON_HEAL
 
 MARK = "__tanist_operation__"
 """The attribute by which decorators mark a method."""
+PREPARES = "__tanist_prepares__"
+"""The attribute by which a method says which command it prepares."""
 HEALED = "healed"
 """The method that decides about superseded commands."""
 HOOKS = ("opened", "closed", HEALED)
@@ -75,10 +79,40 @@ def define(cls: type, base: type, place: Place, on_heal: str | None = None) -> S
         operations[operation.name] = operation
     for hook in HOOKS:
         _check_hook(cls, base, hook, place)
+    prepared = _preparations(cls, base, name, operations, place)
     fields = _state(cls, base, place)
     codec = StateCodec(name, fields)
     state = {f.name: hints.text(f.hint) for f in fields}
-    return Specification(name, _doc(cls), operations, state, codec, _on_heal(cls, base, on_heal, place))
+    return Specification(name, _doc(cls), operations, state, codec, _on_heal(cls, base, on_heal, place), prepared)
+
+
+def _preparations(
+    cls: type, base: type, app: str, operations: Mapping[str, Operation], place: Place
+) -> dict[str, Operation]:
+    """The methods that prepare commands, by the command's name: each as the operation that callers see."""
+    found: dict[str, Operation] = {}
+    for method, function in _attributes(cls, base).items():
+        name = getattr(function, PREPARES, None)
+        if not isinstance(name, str):
+            continue
+        if not isinstance(function, FunctionType):
+            raise place.error(f"{cls.__name__}.{method}: a preparation is a plain method, `def {method}(self, …)`")
+        where = place.at(function)
+        command = operations.get(name)
+        if command is None or not command.is_command or command.internal:
+            offered = ", ".join(o.name for o in operations.values() if o.is_command and not o.internal) or "none"
+            raise where.error(
+                f"{method}() prepares {name!r}, which is no command that is offered; there are: {offered}"
+            )
+        if name in found:
+            raise where.error(f"{name!r} is prepared by {found[name].method}() and by {method}(): one must do")
+        if getattr(function, MARK, None) is not None:
+            raise where.error(
+                f"{method}() cannot be a command or query itself: it runs before the command that it prepares"
+            )
+        shown = _operation(app, name, function, Mark(True, False), where, first=Asking)
+        found[name] = dataclasses.replace(shown, method=method, returns=command.returns, doc=command.doc)
+    return found
 
 
 def _on_heal(cls: type, base: type, said: Any, place: Place) -> str:
@@ -130,7 +164,9 @@ def _marked(cls: type, base: type, place: Place) -> Iterator[tuple[str, Function
         yield name, value, mark
 
 
-def _operation(app: str, method: str, function: FunctionType, mark: Mark, place: Place) -> Operation:
+def _operation(
+    app: str, method: str, function: FunctionType, mark: Mark, place: Place, first: type = Context
+) -> Operation:
     name = method.removesuffix("_")
     if method in HOOKS or not _NAME.fullmatch(name):
         why = "is reserved" if method in HOOKS else "must be lower-case letters, digits and _ (it stands in paths)"
@@ -138,11 +174,11 @@ def _operation(app: str, method: str, function: FunctionType, mark: Mark, place:
     _check_plain(function, place)
     types = _hints(function, place)
     declared = list(inspect.signature(function).parameters.values())
-    _check_first(method, declared, types, place)
+    _check_first(method, declared, types, place, first)
     if "return" not in types:
         raise place.error(f"{method}() does not say what it returns: add `-> …` (`-> None` for nothing)")
     _check_hint(types["return"], f"{method}() returns", place, kept=False)
-    parameters = tuple(_parameter(method, p, types, place) for p in declared[2:])
+    parameters = tuple(_parameter(method, p, types, place, secrets=first is Asking) for p in declared[2:])
     return Operation(
         app=app,
         name=name,
@@ -172,21 +208,31 @@ def _hints(function: FunctionType, place: Place) -> dict[str, Any]:
         raise place.error(f"{function.__name__}(): its type hints cannot be read: {error}") from error
 
 
-def _check_first(method: str, declared: list[inspect.Parameter], types: Mapping[str, Any], place: Place) -> None:
+def _check_first(
+    method: str, declared: list[inspect.Parameter], types: Mapping[str, Any], place: Place, wanted: type
+) -> None:
     first = types.get(declared[1].name) if len(declared) > 1 else None
-    if not (isinstance(first, type) and issubclass(first, Context)):
-        raise place.error(
-            f"{method}(): the first parameter after self must be the context: `def {method}(self, ctx: Context, …)`"
-        )
+    if isinstance(first, type) and issubclass(first, wanted):
+        return
+    if wanted is Context:
+        what, written = "the context", "ctx: Context"
+    else:
+        what, written = "what it may ask", "asking: Asking"
+    raise place.error(f"{method}(): the first parameter after self must be {what}: `def {method}(self, {written}, …)`")
 
 
-def _parameter(method: str, declared: inspect.Parameter, types: Mapping[str, Any], place: Place) -> Parameter:
+def _parameter(
+    method: str, declared: inspect.Parameter, types: Mapping[str, Any], place: Place, *, secrets: bool
+) -> Parameter:
     name = declared.name
     if declared.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
         raise place.error(f"{method}(): {name!r}: write plain parameters, without *, ** or /")
     if name not in types:
         raise place.error(f"{method}(): the parameter {name!r} has no type: write `{name}: str` or the like")
     hint = types[name]
+    secret = secrets and typing.get_origin(hint) is Annotated and _is_secret(hint)
+    if secret:
+        hint = typing.get_args(hint)[0]
     _check_hint(hint, f"{method}(): {name!r} is", place, kept=False)
     required = declared.default is inspect.Parameter.empty
     if not required:
@@ -201,13 +247,25 @@ def _parameter(method: str, declared: inspect.Parameter, types: Mapping[str, Any
         text_types=hints.text_types(hint),
         is_bytes=bytes in choices and str not in choices,
         compound=str not in choices and bytes not in choices and not all(c in _SCALARS for c in choices),
+        secret=secret,
     )
 
 
 _SCALARS = (int, float, bool, type(None))
 
 
+def _is_secret(hint: Any) -> bool:
+    """Whether a hint is a secret, or has one somewhere in it."""
+    marks = getattr(hint, "__metadata__", ())
+    return any(isinstance(mark, SecretMark) for mark in marks) or any(map(_is_secret, typing.get_args(hint)))
+
+
 def _check_hint(hint: Any, what: str, place: Place, *, kept: bool) -> None:
+    if _is_secret(hint):
+        raise place.error(
+            f"{what} a secret, which would enter the log: only an argument of a method marked @prepare(…) is one, "
+            "and that returns what may be kept"
+        )
     try:
         found = hints.problem(hint, kept=kept)
     except TypeError as error:

@@ -190,20 +190,22 @@ class Machine:
         name: str,
         arguments: bytes | Mapping[str, Any] | Sequence[Any] = b"\x80",
         session: str | None = None,
+        *,
+        internal: bool = False,
     ) -> Any:
         """Answer a query from the state as it is here and now, in plain values that share nothing with it.
 
-        `arguments` are by name, in order, or encoded by `validate`; `session` is an id. Raises NotFound,
-        BadRequest, the application's Refused, or ApplicationFailed.
+        `arguments` are by name, in order, or encoded by `validate`; `session` is an id; `internal` finds internal ones
+        too. Raises NotFound, BadRequest, the application's Refused, or ApplicationFailed.
         """
-        bound, runner = self._find_query(app, name), self._runner
+        bound, runner = self._find_query(app, name, internal), self._runner
         where = self.applications[app]
         context = QueryContext(where, app, self.timers)
         term = self.reigns[-1].term if self.reigns else NO_TERM
         # Chance of its own: a query's answer need not be the same on every peer.
         entry = Entry(term.number, term.holder, 0, self.time_ns, self.applied, b"")
         context.begin(self.applied, entry, self.sessions.get(session) if session else None)
-        raw = arguments if isinstance(arguments, bytes) else validate(where, name, arguments)
+        raw = arguments if isinstance(arguments, bytes) else validate(where, name, arguments, internal=internal)
         try:
             decoded = bound.decode(raw)
         except UNDECODABLE as error:
@@ -220,11 +222,11 @@ class Machine:
             if runner.check and runner.state_of(where) != before:
                 runner.complain(app, name, "a query changed the state: make it a command")
 
-    def _find_query(self, app: str, name: str) -> Bound:
+    def _find_query(self, app: str, name: str, internal: bool) -> Bound:
         where = self._runner.bound.get(app)
         if where is None:
             raise NotFound(f"no application {app!r} here; there are: {', '.join(self.applications) or 'none'}")
-        if find(where.application, name).is_command:
+        if find(where.application, name, internal=internal).is_command:
             raise NotFound(f"{app} {name} is a command, not a query")
         return where.operations[name]
 

@@ -29,6 +29,7 @@ class Parameter:
     text_types: tuple[type, ...] | None
     is_bytes: bool
     compound: bool
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """All of an application class. `operations` has internal commands too; `state` is name to type.
+    """All of an application class. `operations` has internal ones too; `state` is name to type.
+
+    `prepared` has, by the name of a command that is prepared at the peer that was asked, what its callers give it: an
+    operation whose method is the preparation. What it returns are the arguments of the command in `operations`.
 
     `on_heal` is what becomes of its acknowledged commands that a split superseded: `replay` or `archive`, or `own` if
     its method `healed` says.
@@ -71,16 +75,17 @@ class Specification:
     state: Mapping[str, str]
     codec: StateCodec
     on_heal: str
+    prepared: Mapping[str, Operation]
 
     @property
     def commands(self) -> list[Operation]:
-        """The commands that gateways offer, in the order of their definition."""
-        return [o for o in self.operations.values() if o.is_command and not o.internal]
+        """The commands that gateways offer, in the order of their definition, with what callers give."""
+        return [self.prepared.get(o.name, o) for o in self.operations.values() if o.is_command and not o.internal]
 
     @property
     def queries(self) -> list[Operation]:
-        """The queries, in the order of their definition."""
-        return [o for o in self.operations.values() if not o.is_command]
+        """The queries that gateways offer, in the order of their definition."""
+        return [o for o in self.operations.values() if not o.is_command and not o.internal]
 
 
 class Specified(Protocol):
@@ -98,13 +103,16 @@ def describe(app: Specified | type[Specified]) -> Specification:
 
 
 def find(app: Specified | type[Specified], name: str, *, internal: bool = False) -> Operation:
-    """A command or query by name. Raises NotFound; internal commands are found only if `internal`."""
+    """A command or query by name, as its callers see it. Raises NotFound.
+
+    With `internal` as the log has it: internal ones too, and a prepared command with the arguments that it gets then.
+    """
     specification = describe(app)
     operation = specification.operations.get(name)
     if operation is None or (operation.internal and not internal):
         known = ", ".join(o.name for o in [*specification.commands, *specification.queries])
         raise NotFound(f"{specification.name} has no {name!r}; it has: {known}")
-    return operation
+    return operation if internal else specification.prepared.get(name, operation)
 
 
 def validate(

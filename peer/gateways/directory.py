@@ -55,6 +55,8 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
         told: dict[str, Any] = {"name": parameter.name, "type": parameter.type_name, "required": parameter.required}
         if not parameter.required:
             told["default"] = repr(parameter.default)
+        if parameter.secret:
+            told["secret"] = True
         arguments.append(told)
     return {
         "name": operation.name,

@@ -11,7 +11,14 @@ import msgspec
 from msgspec import inspect
 
 from tanist.peer.application.hints import encodable
-from tanist.peer.application.specification import Operation, Parameter, Specified, describe, validate
+from tanist.peer.application.specification import (
+    Operation,
+    Parameter,
+    Specification,
+    Specified,
+    describe,
+    validate,
+)
 from tanist.peer.errors import CallError
 
 TEXTS = ("a", "b", "c", "1", "-1", "x y", "ä", "")
@@ -36,7 +43,7 @@ class Commands:
 
     def __init__(self, classes: Mapping[str, type[Specified]]) -> None:
         self._classes = classes
-        self._choices = [(name, o) for name, cls in classes.items() for o in describe(cls).commands]
+        self._choices = [(name, o) for name, cls in classes.items() for o in _logged(describe(cls))]
         self._queries = [(name, o) for name, cls in classes.items() for o in describe(cls).queries]
         if not self._choices:
             raise CannotMake("the applications have no command: there is nothing to simulate")
@@ -53,10 +60,16 @@ class Commands:
         error: Exception | None = None
         for _ in range(TRIES):
             try:
-                return app, operation.name, validate(self._classes[app], operation.name, _arguments(operation, rng))
+                given = _arguments(operation, rng)
+                return app, operation.name, validate(self._classes[app], operation.name, given, internal=True)
             except CallError as told:
                 error = told
         raise CannotMake(f"no arguments could be made up for {app} {operation.usage}: {error}")
+
+
+def _logged(specification: Specification) -> list[Operation]:
+    """The commands that clients have done, with the arguments that the log gets."""
+    return [o for o in specification.operations.values() if o.is_command and not o.internal]
 
 
 def _arguments(operation: Operation, rng: Random) -> dict[str, Any]:

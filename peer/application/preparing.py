@@ -1,0 +1,106 @@
+"""Preparing a command at the peer that was asked, before it enters the log: hashing a password, reading a file.
+
+    @command
+    def login(self, ctx: Context, user: str, proof: bytes) -> str: ...
+
+    @prepare("login")
+    def prove(self, asking: Asking, user: str, password: Secret[str]) -> tuple[str, bytes]:
+        return user, scrypt(password.encode(), salt=asking.query("salt", user), n=16384, r=8, p=1)
+
+Callers give what the preparation takes. What it returns, the command's arguments in their order, is all that the log
+gets. It runs once, in a thread, and may take its time and use clock, chance and files.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from tanist.peer.application.specification import Operation, Specified, describe
+from tanist.peer.errors import ApplicationFailed, CallError, Overloaded
+
+PREPARING_MAX = 64
+"""Preparations that run or wait at one peer: each may hold a thread for tens of milliseconds, and 16 MiB of memory."""
+ASK_TIMEOUT_S = 10.0
+"""How long a preparation waits for a query's answer: the loop that answers does nothing that takes so long."""
+
+Given = TypeVar("Given")
+
+
+class SecretMark:
+    """Marks an argument that must reach no log, journal or hash."""
+
+
+Secret = Annotated[Given, SecretMark()]
+"""`Secret[str]`: an argument that only a preparation takes; consoles do not show it, and no log gets it."""
+
+
+class Asking:
+    """What a preparation may do besides computing: ask queries of its application, internal ones too."""
+
+    def __init__(self, query: Callable[[str, Sequence[Any]], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._query = query
+        self._loop = loop
+
+    def query(self, name: str, *arguments: Any) -> Any:
+        """A query's answer from the state as it is here and now, in plain values.
+
+        Raises what the query raises: `Refused`, NotFound, BadRequest, ApplicationFailed.
+        """
+        asked = asyncio.run_coroutine_threadsafe(self._ask(name, arguments), self._loop)
+        return asked.result(ASK_TIMEOUT_S)
+
+    async def _ask(self, name: str, arguments: Sequence[Any]) -> Any:
+        return self._query(name, arguments)
+
+
+class Preparations:
+    """Runs the preparations of one peer."""
+
+    def __init__(self) -> None:
+        self._running = 0
+
+    async def run(
+        self, application: Specified, operation: Operation, given: bytes, query: Callable[[str, Sequence[Any]], Any]
+    ) -> Sequence[Any]:
+        """The arguments of a command, from what its caller gave (encoded, and checked already).
+
+        `operation` is the preparation, `query` asks the application. Raises the preparation's own `Refused`,
+        Overloaded, or ApplicationFailed, which tells nothing of the arguments: one may be a secret.
+        """
+        if self._running >= PREPARING_MAX:
+            raise Overloaded(f"{PREPARING_MAX} commands are prepared at this peer already: certainly not done")
+        self._running += 1
+        try:
+            arguments = msgspec.msgpack.decode(given, type=operation.arguments)
+            asking = Asking(query, asyncio.get_running_loop())
+            method = getattr(_stateless(application), operation.method)
+            values = [getattr(arguments, parameter.name) for parameter in operation.parameters]
+            prepared: object = await asyncio.to_thread(method, asking, *values)
+        except CallError:
+            raise
+        except Exception as error:
+            # Not its text, nor the error as the cause: what it worked on may be a secret.
+            what = f"{operation.app} {operation.name}: {operation.method}() failed"
+            raise ApplicationFailed(f"{what}: {type(error).__name__} at {_place(error)}; certainly not done") from None
+        finally:
+            self._running -= 1
+        return prepared if isinstance(prepared, (tuple, list)) else (prepared,)
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised, as a person would look for it."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename}:{frame.lineno}"
+
+
+def _stateless(application: Specified) -> Any:
+    """An application of the same class without state, which a thread must not look at: only queries may."""
+    return type(application).__new__(type(application))
+
+
+def prepares(application: Specified, name: str) -> Operation | None:
+    """The preparation of a command, if it has one."""
+    return describe(application).prepared.get(name)
