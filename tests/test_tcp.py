@@ -425,3 +425,20 @@ def test_on_uvloop() -> None:
         await successor.transport.close()
 
     uvloop.run(exchange())
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_closing_at_any_moment_of_a_dial_ends_on_uvloop(turns: int) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def close_after_turns() -> None:
+        peers = Peers()
+        _, address = peers.deaf_listener(8)
+        peer = peers.make("p")
+        peer.transport.dial(address, TIMEOUT_S)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(WAIT_S):
+            await peers.close()
+
+    uvloop.run(close_after_turns())

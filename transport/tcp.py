@@ -96,6 +96,8 @@ class TcpTransport:
         self._resolver = Resolver(self._registry.loop)
         self._listeners: list[Listener] = []
         self._dials: set[asyncio.Task[None]] = set()
+        self._connected: set[asyncio.Task[None]] = set()
+        """Those of `_dials` that have a socket, and are about to make a connection of it."""
 
     async def listen(self, address: str) -> str:
         """See `Transport.listen`."""
@@ -119,6 +121,10 @@ class TcpTransport:
 
     async def close(self) -> None:
         """See `Transport.close`."""
+        if self._connected:
+            # A turn or two. Cancelled or closed in the midst of it, uvloop would never report the connection lost, or
+            # leave the socket open.
+            await asyncio.wait(self._connected)
         self._registry.closed = True
         dials = list(self._dials)
         for task in dials:
@@ -145,6 +151,9 @@ class TcpTransport:
         except OSError as error:
             self._dial_failed(address, dial_evidence(error), describe(error))
         else:
+            dial = asyncio.current_task()
+            assert dial is not None
+            self._connected.add(dial)
             connection = Connection(self._registry, address, deadline)
             await loop.create_connection(lambda: TcpWire(connection), sock=sock)
 
@@ -154,5 +163,6 @@ class TcpTransport:
 
     def _dial_done(self, task: asyncio.Task[None]) -> None:
         self._dials.discard(task)
+        self._connected.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._registry.on_error(error)

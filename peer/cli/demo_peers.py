@@ -44,7 +44,7 @@ class DemoPeer:
         own = ["--name", self.name, "--listen", self.address, "--http", self.http, "--data", str(self.data)]
         with self._errors.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tanist.peer.cli.demo_child", "up", *own, *arguments],
+                [sys.executable, "-m", "tanist.peer.cli.child", "up", *own, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,

@@ -1,1 +1,1 @@
-"""Drills: failures injected into a cluster of real peers, and the judgement of what came of them."""
+"""Drills: failures injected into a cluster of real peers, what clients saw meanwhile, and the judgement of it all."""

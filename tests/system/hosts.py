@@ -20,7 +20,7 @@ from typing import Any, Self
 import aiohttp
 
 from system.cluster import Cluster
-from system.process import ENDED_S, PeerProcess
+from tanist.peer.drills.process import ENDED_S, PeerProcess
 
 CLONE_NEWNET = 0x40000000
 """From Linux's sched.h: a network namespace, for setns."""

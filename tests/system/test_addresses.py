@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from system.cluster import Cluster
-from system.ports import Port, is_free
-from system.process import PeerProcess, tanist
+from system.process import tanist
 from system.writer import Writer
+from tanist.peer.drills.ports import Port, is_free
+from tanist.peer.drills.process import PeerProcess
 
 PEER_PORT, HTTP_PORT = 7400, 7480
 """The defaults, as documented."""
@@ -18,7 +19,7 @@ PEER_PORT, HTTP_PORT = 7400, 7480
 
 async def test_a_given_address_is_the_one_that_is_used_and_shown(tmp_path: Path) -> None:
     async with Cluster(tmp_path) as cluster:
-        peer = cluster.start("a")
+        peer = cluster.launch("a")
         await cluster.until_serves("a")
         status = await cluster.status("a")
         assert status is not None
@@ -54,7 +55,7 @@ async def test_defaults_move_to_the_next_free_port(tmp_path: Path) -> None:
                 assert peer.running, peer.stderr
                 return "page" in peer.stdout
 
-            await cluster.until(up, "it introduces itself")
+            await cluster.wait_for(up, "it introduces itself")
         ports = re.search(r"peers\s+127\.0\.0\.1:(\d+)\n\s+page\s+http://127\.0\.0\.1:(\d+)/", peer.stdout)
         assert ports is not None, peer.stdout
         assert PEER_PORT < int(ports[1]) < PEER_PORT + 100

@@ -68,7 +68,7 @@ async def test_a_flipped_byte_is_repaired_from_the_server_and_a_torn_tail_is_dro
             bytes_before = contents(cluster[damaged].data / "journal")
             who, mark = cluster[damaged].id, cluster[damaged].mark()
             cluster[damaged].start()
-            await cluster.until(lambda: repaired(cluster, damaged, mark), "the damaged peer is repaired")
+            await cluster.wait_for(lambda: repaired(cluster, damaged, mark), "the damaged peer is repaired")
             (found,) = cluster[damaged].events("data_kept_aside", after=mark)
             complaint = re.search(r"the journal is damaged: (\S+) at byte (\d+): .*", found["fields"]["what"])
             assert complaint is not None and complaint[1] in bytes_before
@@ -103,14 +103,14 @@ async def repaired(cluster: Cluster, name: str, mark: int) -> bool:
 
 async def test_a_damaged_peer_that_is_alone_waits_and_says_what_to_do(tmp_path: Path) -> None:
     async with Cluster(tmp_path) as cluster:
-        await cluster.found("a b")
+        await cluster.found("ab")
         async with Writer(cluster, "a") as writer:
             await writer.more(50)
             cluster.kill_all()
             flip_the_middle_byte(cluster["a"].journal()[-1])
             mark = cluster["a"].mark()
             cluster["a"].start()
-            await cluster.until(
+            await cluster.wait_for(
                 lambda: asyncio.sleep(0, cluster["a"].events("repair_awaited", after=mark)), "it says that it waits"
             )
             status = await cluster.status("a")
@@ -118,7 +118,7 @@ async def test_a_damaged_peer_that_is_alone_waits_and_says_what_to_do(tmp_path: 
             assert "damaged" in status["problem"] and "docs/how-to/repair.md" in status["problem"]
             # The other comes back, and repairs it.
             cluster["b"].start()
-            await cluster.until(lambda: repaired(cluster, "a", mark), "the damaged peer is repaired")
+            await cluster.wait_for(lambda: repaired(cluster, "a", mark), "the damaged peer is repaired")
             assert await cluster.settled(2)
             await writer.more(5)
 

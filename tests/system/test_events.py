@@ -41,7 +41,7 @@ class Listener:
         async def said() -> bool:
             return len(self.lines()) >= len(lines)
 
-        await self._cluster.until(said, f"{lines} at {self._at}; heard {self.heard}", DEADLINE_S)
+        await self._cluster.wait_for(said, f"{lines} at {self._at}; heard {self.heard}", DEADLINE_S)
         assert self.lines() == list(lines)
 
 
@@ -91,7 +91,7 @@ async def test_a_listener_hears_the_applications_and_the_cluster_across_a_failov
 
 async def test_people_on_two_peers_chat(tmp_path: Path) -> None:
     async with Cluster(tmp_path) as cluster:
-        await cluster.found("a b")
+        await cluster.found("ab")
         one, two = cluster.peers
         async with listening(cluster, one) as at_one, listening(cluster, two) as at_two:
             assert (await cluster.call(one, "chat/register", nick="ann"))[0] == 200

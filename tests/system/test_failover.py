@@ -55,7 +55,7 @@ async def test_fast_a_killed_server_costs_less_than_half_a_second(tmp_path: Path
 
 async def test_three_of_four_servers_die_one_after_another_and_the_last_one_standing_has_all(tmp_path: Path) -> None:
     async with Cluster(tmp_path) as cluster:
-        await cluster.found("a b c d")
+        await cluster.found("abcd")
         first = await cluster.server()
         # The peer that outlives them all is the last of the list: the client is connected there.
         status = await cluster.status(first)

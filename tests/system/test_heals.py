@@ -29,16 +29,16 @@ async def write(cluster: Cluster, at: str, prefix: str, count: int) -> dict[str,
 async def test_clusters_born_apart_become_one(tmp_path: Path, killed: bool) -> None:
     async with Cluster(tmp_path) as cluster:
         for name in "ab":
-            cluster.start(name)
+            cluster.launch(name)
             await cluster.until_serves(name)
         kept = await write(cluster, "a", "of-a-", 30) | await write(cluster, "b", "of-b-", 20)
-        cluster.start("c", peers=["a", "b"])
+        cluster.launch("c", peers=["a", "b"])
         if killed:
             # Whoever copies the other's log dies while it does, or right after: it must not matter when.
             copying = next(iter([n for n in "ab" if cluster[n].events("copy_began")]), "b")
             await cluster.until_logged(copying, "histories_compared")
             cluster[copying].kill()
-            cluster.start(copying)
+            cluster.launch(copying)
         server = await cluster.settled(3)
         loser = "b" if server == "a" else "a"
         if killed:
@@ -52,7 +52,7 @@ async def test_clusters_born_apart_become_one(tmp_path: Path, killed: bool) -> N
         # All of it is on disk, the archived entries included.
         cluster.kill_all()
         for name in "abc":
-            cluster.start(name)
+            cluster.launch(name)
         await cluster.settled(3)
         for key, value in kept.items():
             await cluster.until_everywhere(key, value)
@@ -60,16 +60,16 @@ async def test_clusters_born_apart_become_one(tmp_path: Path, killed: bool) -> N
 
 async def test_a_peer_that_returns_with_writes_nobody_else_has_brings_them(tmp_path: Path) -> None:
     async with Cluster(tmp_path) as cluster:
-        await cluster.found("a b")
+        await cluster.found("ab")
         old = await cluster.server()
         new = "b" if old == "a" else "a"
         cluster[new].kill()
         kept = await write(cluster, old, "first-", 5)
         cluster[old].kill()
-        cluster.start(new)
+        cluster.launch(new)
         await cluster.until_serves(new)
         kept |= await write(cluster, new, "second-", 8)
-        cluster.start(old)
+        cluster.launch(old)
         await cluster.settled(2)
         # It was killed: that its last write was acknowledged is known to nobody, and that one is archived alone.
         await cluster.until_logged(old, "copy_took_place")

@@ -109,7 +109,7 @@ async def test_hostile_bytes_cost_little_memory_and_no_client_notices(tmp_path: 
             await writer.more(100)
             highest = max(highest, process.memory_info().rss)
             # All of it still hangs on: a new peer must get in.
-            cluster.start("d", peers=[server])
+            cluster.launch("d", peers=[server])
             assert await cluster.settled(4) == server
         assert writer.errors == []
         assert writer.longest_gap_s() < 1

@@ -118,7 +118,7 @@ async def test_a_cut_of_one_direction_ends_with_one_server_and_all_writes(
     tmp_path: Path, safety: str, deaf: str
 ) -> None:
     async with Hosts(tmp_path, pace="lan", safety=safety) as cluster:
-        await cluster.found("a b c")
+        await cluster.found("abc")
         server, other = await cluster.server(), await cluster.bystander()
         others = [name for name in cluster.peers if name != server]
         async with Writer(cluster, other) as writer:
@@ -181,7 +181,7 @@ async def test_a_client_whose_host_gets_another_address_follows_on_and_is_moved_
             moved.signal(signal.SIGTERM)
             await moved.ended()
             moved.start()
-            await cluster.until(lambda: knows(cluster, server, moved.address), "the server knows its new address")
+            await cluster.wait_for(lambda: knows(cluster, server, moved.address), "the server knows its new address")
             await cluster.settled(3)
         assert writer.errors == []
         await writer.must_be_everywhere()
@@ -199,7 +199,7 @@ async def test_a_newcomer_behind_a_slow_link_is_brought_up_to_date_without_a_los
         cluster.add("d")
         cluster.net.slow_down("d", 1000)
         mark = cluster[server].mark()
-        cluster.start("d", peers=[server])
+        cluster.launch("d", peers=[server])
         async with Writer(cluster, server) as writer:
             await cluster.settled(4, deadline_s=60)
         assert writer.errors == []

@@ -19,7 +19,7 @@ async def test_a_copied_data_directory_is_refused_and_the_cluster_goes_on(tmp_pa
             await writer.more(20)
             cluster.add("double")
             shutil.copytree(cluster[original].data, cluster["double"].data)
-            cluster.start("double", peers=["a", "b", "c"])
+            cluster.launch("double", peers=["a", "b", "c"])
             assert await cluster["double"].ended() == 5
             assert "a data directory was copied" in cluster["double"].stderr
             await writer.more(20)
@@ -46,7 +46,7 @@ async def test_a_restored_backup_is_repaired(tmp_path: Path, safety: str) -> Non
             shutil.rmtree(cluster[name].data)
             shutil.copytree(backup, cluster[name].data)
             cluster[name].start()
-            await cluster.until(
+            await cluster.wait_for(
                 lambda: asyncio.sleep(0, cluster[name].events("damage_repaired")), "the restored peer is repaired"
             )
             await cluster.settled(3)

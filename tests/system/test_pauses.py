@@ -43,7 +43,7 @@ async def test_a_frozen_server_is_succeeded_and_acknowledges_nothing_in_its_old_
             async def succeeded() -> bool:
                 return bool(writer.acks[-1].receipt["term"]["number"] > old_number)
 
-            await cluster.until(succeeded, "writes are acknowledged in a new term")
+            await cluster.wait_for(succeeded, "writes are acknowledged in a new term")
             await writer.more(20)
             assert not any(call.done() for call in calls)
             cluster[old].signal(signal.SIGCONT)

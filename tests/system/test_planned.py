@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from system.cluster import Cluster
-from system.ports import is_free
 from system.process import tanist
 from system.writer import Writer
+from tanist.peer.drills.ports import is_free
 
 
 @pytest.mark.parametrize("safety", ["survivor", "quorum"])
@@ -61,12 +61,12 @@ async def test_a_fourth_peer_joins_under_load_gets_everything_and_leaves_for_goo
         async with Writer(cluster, other) as writer:
             await writer.more(200)
             # Told of any member, server or not.
-            cluster.start("d", peers=[other])
+            cluster.launch("d", peers=[other])
             assert await cluster.settled(4) == server
-            await cluster.until(lambda: has_as_many(cluster, "d", writer), "d has what was written before it joined")
+            await cluster.wait_for(lambda: has_as_many(cluster, "d", writer), "d has what was written before it joined")
             code, said, complaint = await tanist("leave", "--at", cluster["d"].url, folder=tmp_path)
             assert (code, said, complaint) == (0, "d has left the cluster\n", "")
-            await cluster.until(lambda: is_gone(cluster, server, "d"), "d is out of the roster and the list")
+            await cluster.wait_for(lambda: is_gone(cluster, server, "d"), "d is out of the roster and the list")
             await writer.more(100)
             # It does not come back by itself while its process goes on.
             assert await is_gone(cluster, server, "d")

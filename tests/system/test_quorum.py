@@ -23,7 +23,7 @@ async def test_one_dead_goes_on_two_dead_wait_for_a_majority(tmp_path: Path) -> 
                 status = await cluster.status(server)
                 return status is not None and status["server"] is None and "majority" in status["problem"]
 
-            await cluster.until(no_majority, f"{server} steps down and says why")
+            await cluster.wait_for(no_majority, f"{server} steps down and says why")
             acknowledged = len(writer.acks)
             code, said, why = await tanist(
                 "call", "kv", "set", "alone", "x", "--timeout", "1", "--at", cluster[server].url, folder=tmp_path

@@ -5,9 +5,9 @@ import itertools
 from pathlib import Path
 
 from system.cluster import Cluster
-from system.ports import Port
-from system.process import Event
 from system.writer import Writer
+from tanist.peer.drills.ports import Port
+from tanist.peer.drills.process import Event
 
 ORDERS = list(itertools.permutations("abc"))
 
@@ -90,7 +90,7 @@ async def test_a_first_peer_whose_addresses_refuse_serves_after_three_retries(tm
     dead = [Port(), Port()]
     try:
         async with Cluster(tmp_path, pace="classic") as cluster:
-            cluster.start("a", *(word for port in dead for word in ("--peer", port.address)))
+            cluster.launch("a", *(word for port in dead for word in ("--peer", port.address)))
             await cluster.until_serves("a")
             events = cluster["a"].events()
     finally:

@@ -103,7 +103,7 @@ class Writer:
             assert not self._task.done() or self._stopping, f"the writer at {self.at} ended: {self._task}"
             return len(self.acks) >= target
 
-        await self.cluster.until(enough, f"{acks} more writes at {self.at} ({self.errors[-1:]})", deadline_s)
+        await self.cluster.wait_for(enough, f"{acks} more writes at {self.at} ({self.errors[-1:]})", deadline_s)
 
     # Judging
 

@@ -1,4 +1,4 @@
-"""Ports for peers of a test: free, below those of outgoing connections, and reserved until the test ends.
+"""Ports for peers that are started and killed again: free, and reserved until they are let go.
 
 A restarted peer must find its port free again, so the system's own choice (port 0) will not do: while the peer is
 dead, any outgoing connection of the machine could be given that port.

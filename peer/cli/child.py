@@ -1,6 +1,6 @@
-"""A peer of the demo, as a process of its own: `tanist` with these arguments, and an end when its parent ends.
+"""A peer that another program starts: `tanist` with these arguments, and an end when its parent ends.
 
-The demo ends its peers itself; this is for the demo that was killed, which can no longer do so.
+The demo and tests end their peers themselves; this is for those that were killed, and can no longer do so.
 """
 
 import os
