@@ -77,6 +77,13 @@ class DiskWell(Act, frozen=True):
     peer: str
 
 
+class Loss(Act, frozen=True):
+    """So many of all messages between peers never arrive."""
+
+    forms = ("loss {part:percent}",)
+    part: float
+
+
 class Wait(Act, frozen=True):
     """Time passes until something holds; the drill fails when it does not within this time (10 s if none is said)."""
 
@@ -113,7 +120,7 @@ ACTS: tuple[type[Act], ...] = (
     steps.Part,
     steps.Mend,
     steps.Reset,
-    steps.Loss,
+    Loss,
     steps.Duplication,
     steps.Delay,
     DiskFull,

@@ -1,0 +1,49 @@
+"""What came of a drill: each check by its name, what clients saw, and where it can be read in full."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that must be so: its name, whether it is, and a sentence about it."""
+
+    name: str
+    passed: bool
+    text: str
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What clients saw, in numbers."""
+
+    acknowledged: int = 0
+    unknown: int = 0
+    """Writes of which no client knows whether they are done."""
+    reads: int = 0
+    longest_outage_ms: float = 0.0
+    """The longest time in which none was answered."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of one drill."""
+
+    drill: str
+    title: str
+    peers: int
+    safety: str
+    pace: str
+    seconds: float
+    checks: tuple[Check, ...]
+    clients: Seen = Seen()
+    reigns: tuple[str, ...] = ()
+    """The terms that began, each as "number@name"."""
+    files: str = ""
+    """The directory with the timeline, the history and what peers left; "" when nothing was kept."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check did."""
+        return all(check.passed for check in self.checks)
+
+
+__all__ = ["Check", "Report", "Seen"]
