@@ -26,6 +26,7 @@ VERB_VARIABLES = frozenset(
         "TANIST_SINCE",
         "TANIST_STEPS",
         "TANIST_TERM",
+        "TANIST_TITLE",
         "TANIST_TO",
         "TANIST_WATCH",
     }

@@ -298,12 +298,15 @@ def show(
     return Exit.OK
 
 
+Since = Annotated[
+    str | None, Parameter("--since", env_var="TANIST_SINCE", help="Only what came later: a time, or as 10m, 2h.")
+]
+
+
 @log.command(name="show")
 def log_show(
     *files: Annotated[Path, Parameter(help="Election logs, of one peer or several; else this machine's peer's own.")],
-    since: Annotated[
-        str | None, Parameter("--since", env_var="TANIST_SINCE", help="Only what came later: a time, or as 10m, 2h.")
-    ] = None,
+    since: Since = None,
     event: Annotated[
         list[str] | None,
         Parameter(
@@ -326,6 +329,27 @@ def log_show(
     from tanist.peer.electionlog.story import show
 
     return show(files or (election_log(),), since=since, event=event, peer=of, term=term, json=json)
+
+
+@log.command(name="timeline")
+def log_timeline(
+    *files: Annotated[Path, Parameter(help="Election logs, of one peer or several; else this machine's peer's own.")],
+    output: Annotated[
+        Path, Parameter(["--output", "-o"], env_var="TANIST_OUTPUT", metavar="FILE", help="The page to write.")
+    ] = Path("timeline.html"),
+    since: Since = None,
+    title: Annotated[
+        str, Parameter("--title", env_var="TANIST_TITLE", show_default=False, help="What the page is called.")
+    ] = "",
+) -> int:
+    """Election logs as one page to look at: who served when, what went between peers, and who was away.
+
+    A lane for each peer; zoom, search, hover for details. The page needs no network and no server.
+    """
+    from tanist.peer.cli.settings import election_log
+    from tanist.peer.electionlog.timeline.writing import timeline
+
+    return timeline(files or (election_log(),), output, since=since, title=title)
 
 
 @app.command(group=READING)

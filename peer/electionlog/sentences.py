@@ -43,6 +43,10 @@ class Names:
         """The name of a peer for people, or its id where no name is known."""
         return printable(self._names.get(peer, peer))
 
+    def knows(self, peer: str) -> bool:
+        """Whether a line told the name of this peer."""
+        return peer in self._names
+
     def in_text(self, text: str) -> str:
         """A value for people: an id, a term, or prose, with the names of the ids in it."""
         told = self._told.get(text)

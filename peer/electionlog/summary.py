@@ -54,7 +54,7 @@ def table(reigns: Sequence[Reign], names: Names, *, width: int, colour: bool, zo
         why = names.in_text(reign.why) if reign.why else "not ended in these lines"
         yield row.rstrip() if narrow else f"{row}  {folded(why, width, len(row) + 2)}"
         told = ""
-        for label, text in [*([("ended", why)] if narrow else []), *_details(reign, names)]:
+        for label, text in [*([("ended", why)] if narrow else []), *details(reign, names)]:
             label, told = f"{'' if label == told else label:<{_LABEL_CHARS}}", label
             yield "      " + (painted(label, DIM) if colour else label) + folded(text, width, _INDENT)
 
@@ -84,7 +84,8 @@ def _row(reign: Reign, names: Names, moments: tuple[str, str]) -> str:
     )
 
 
-def _details(reign: Reign, names: Names) -> Iterator[tuple[str, str]]:
+def details(reign: Reign, names: Names) -> Iterator[tuple[str, str]]:
+    """What there is to say of a reign besides who and when: labels and texts, in the order of what happened."""
     if reign.support or reign.left_out:
         yield "elected by", _elected(reign, names)
     suspicions = sorted(reign.suspicions.values(), key=lambda suspicion: suspicion.wall_ms)
