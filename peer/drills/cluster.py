@@ -19,7 +19,10 @@ import aiohttp
 from tanist.peer.drills import asking
 from tanist.peer.drills.asking import CALL_S, Status
 from tanist.peer.drills.conditions import Condition, agreed, one_server, told
+from tanist.peer.drills.network import CUT, Network
 from tanist.peer.drills.process import ENDED_S, ClusterError, PeerProcess
+from tanist.peer.faults import Conditions, Pause, pause
+from tanist.peer.faults.processes import PAUSE_S_MAX
 
 POLL_S = 0.02
 """Between two looks at a condition: well below what is measured, and little work for the peers."""
@@ -48,11 +51,13 @@ class RealCluster:
         apps: Iterable[str] = ("kv",),
         seed: int = 0,
         flags: Iterable[str] = (),
+        links: bool = True,
         fresh: bool = False,
     ) -> None:
         """`folder` takes all data and output. `names` instead of a size; none: nobody is started yet.
 
         `apps` as `tanist up --app` has them; `flags` go to every peer. The chance in faults comes from `seed`.
+        `links`: a proxy stands before each peer, which lets links be hurt; the peers allow drills too.
         `fresh`: each process a new Python (see `launcher.launch`).
         """
         self.names = list(NAMES[:size] if names is None else names)
@@ -63,10 +68,13 @@ class RealCluster:
         self.pace = pace
         self.peers: dict[str, PeerProcess] = {}
         self.random = random.Random(seed)
+        self.network = Network(self.random) if links else None
         self._fresh = fresh
         self._flags = [word for app in apps for word in ("--app", app)]
         self._flags += ["--pace", pace, "--safety", safety, "--no-discovery", *flags]
-        self._paused: set[str] = set()
+        if links:
+            self._flags += ["--allow-drills"]
+        self._pauses: dict[str, Pause] = {}
 
     async def __aenter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +101,10 @@ class RealCluster:
             for peer in self.peers.values():
                 ending.callback(peer.release)
             ending.push_async_callback(self.http.close)
+            if self.network is not None:
+                ending.push_async_callback(self.network.close)
+            for pause in self._pauses.values():
+                ending.push_async_callback(pause.end)
             for peer in self.peers.values():
                 if peer.running:
                     peer.signal(signal.SIGKILL)
@@ -105,13 +117,18 @@ class RealCluster:
 
     def present(self) -> list[str]:
         """The names of those whose process runs and is not paused."""
-        return [name for name, peer in self.peers.items() if peer.running and name not in self._paused]
+        return [name for name, peer in self.peers.items() if peer.running and not self._is_paused(name)]
+
+    def _is_paused(self, name: str) -> bool:
+        pause = self._pauses.get(name)
+        return pause is not None and not pause.over
 
     # Starting
 
     def add(self, name: str) -> PeerProcess:
         """A peer that is not started yet."""
-        peer = self.peers[name] = PeerProcess(name, self.folder, fresh=self._fresh)
+        peer = PeerProcess(name, self.folder, fronted=self.network is not None, fresh=self._fresh)
+        self.peers[name] = peer
         return peer
 
     def launch(self, name: str, *flags: str, peers: Iterable[str] = ()) -> PeerProcess:
@@ -125,7 +142,7 @@ class RealCluster:
         """Start peers and wait until all are in sync; gives the server's name."""
         every = list(names)
         for name in every:
-            self.add(name)
+            await self._prepare(name)
         if self.safety == "quorum":
             for name in every:
                 self.launch(name, "--expect", str(len(every)), peers=[n for n in every if n != name])
@@ -138,9 +155,15 @@ class RealCluster:
         await asyncio.gather(*(self.until_answers(name) for name in every))
         return await self.settled(len(every))
 
+    async def _prepare(self, name: str) -> None:
+        peer = self.add(name)
+        if self.network is not None:
+            await self.network.put_before(name, peer.listens, peer.address)
+
     async def join(self, name: str) -> None:
         """Start one more peer, told of all others, and wait until it answers."""
         others = list(self.peers)
+        await self._prepare(name)
         self.launch(name, peers=others)
         await self.until_answers(name)
 
@@ -157,7 +180,6 @@ class RealCluster:
             self[name].signal(signal.SIGKILL)
         for name in names:
             await self[name].ended()
-            self._paused.discard(name)
 
     async def terminate(self, name: str, deadline_s: float = ENDED_S) -> int:
         """Tell a peer to end, which hands over if it serves, and wait until it has; gives its exit status."""
@@ -169,15 +191,39 @@ class RealCluster:
         await self.kill(name)
         await self.start(name)
 
-    async def pause(self, name: str) -> None:
-        """Stop a peer's process where it is (SIGSTOP), until `resume`. It keeps its memory and its connections."""
-        self[name].signal(signal.SIGSTOP)
-        self._paused.add(name)
+    async def pause(self, name: str, for_s: float = PAUSE_S_MAX) -> None:
+        """Stop a peer's process where it is (SIGSTOP), for so many seconds or until `resume`.
+
+        It keeps its memory and its connections, and goes on also when this program is killed.
+        """
+        await self.resume(name)
+        self._pauses[name] = await pause(self[name].pid, for_s)
 
     async def resume(self, name: str) -> None:
-        """Let a paused peer go on."""
-        self[name].signal(signal.SIGCONT)
-        self._paused.discard(name)
+        """Let a paused peer go on; nothing happens when it is not paused."""
+        if (paused := self._pauses.pop(name, None)) is not None:
+            await paused.end()
+
+    def partition(self, *sides: Iterable[str], for_s: float | None = None) -> None:
+        """Nothing arrives between any two of these sides, for so many seconds or until `heal`."""
+        self._links().partition(*sides, for_s=for_s)
+
+    def cut(self, source: str, target: str, for_s: float | None = None) -> None:
+        """Nothing of what one peer sends arrives at the other, for so many seconds or until `heal`."""
+        self._links().link(source, target, CUT, for_s)
+
+    def link(self, source: str, target: str, conditions: Conditions, for_s: float | None = None) -> None:
+        """What one peer sends to another meets these conditions, for so many seconds or until `heal`."""
+        self._links().link(source, target, conditions, for_s)
+
+    def heal(self) -> None:
+        """All links are good again."""
+        self._links().heal()
+
+    def _links(self) -> Network:
+        if self.network is None:
+            raise ClusterError("this cluster was made with links=False: nothing stands between its peers")
+        return self.network
 
     # Looking
 

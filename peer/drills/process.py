@@ -30,8 +30,8 @@ class PeerProcess:
     `runner` is a command that becomes the peer, such as nsenter, for one that lives elsewhere.
     """
 
-    def __init__(self, name: str, folder: Path, *, advertise: str = "", fresh: bool = False) -> None:
-        """`folder` takes its data and output. `advertise`: what others dial instead of its own address.
+    def __init__(self, name: str, folder: Path, *, fronted: bool = False, fresh: bool = False) -> None:
+        """`folder` takes its data and output. `fronted`: others dial another address, `address`, than where it listens.
 
         `fresh`: a new Python at each start, not a fork (see `launcher.launch`).
         """
@@ -42,9 +42,9 @@ class PeerProcess:
         self.runner: tuple[str, ...] = ()
         self.child: Child | None = None
         self._fresh = fresh
-        self._ports = (Port(), Port())
+        self._ports = [Port() for _ in range(3 if fronted else 2)]
         self.listens, self.http = self._ports[0].address, self._ports[1].address
-        self.address = advertise or self.listens
+        self.address = self._ports[-1].address if fronted else self.listens
         self.url = f"http://{self.http}"
 
     @property

@@ -56,6 +56,11 @@ class Pause:
         self.pid = pid
         self._watcher = watcher
 
+    @property
+    def over(self) -> bool:
+        """Whether the process goes on."""
+        return self._watcher.returncode is not None
+
     async def ended(self) -> None:
         """Wait until the process goes on."""
         if await self._watcher.wait() != 0:

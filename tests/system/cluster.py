@@ -18,7 +18,7 @@ class Cluster(RealCluster):
 
     def __init__(self, folder: Path, *, pace: str = "fast", safety: str = "survivor", flags: Iterable[str] = ()):
         """`folder` takes all data and output. `flags` go to every peer."""
-        super().__init__(folder, names=(), safety=safety, pace=pace, apps=("kv", "chat"), flags=flags)
+        super().__init__(folder, names=(), safety=safety, pace=pace, apps=("kv", "chat"), flags=flags, links=False)
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         await super().__aexit__(kind, *rest)

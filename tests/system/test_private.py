@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from system.cluster import Cluster
-from system.process import PeerProcess
+from tanist.peer.drills.process import PeerProcess
 from system.test_hostile import connected
 
 DIARY = '''
