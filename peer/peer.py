@@ -62,6 +62,7 @@ from tanist.peer.healing import Healing
 from tanist.peer.healview import heals
 from tanist.peer.links import Links
 from tanist.peer.listening import advertised, free_port_from, is_loopback
+from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
 from tanist.peer.opening import flags_for_later, hello_of, open_directory, open_log, started
 from tanist.peer.reads import Reads
@@ -185,9 +186,21 @@ class Peer:
         self._reads = Reads(self._driver.feed, replica, self._role_changed, lambda what: nobody(core, what))
         replica.machine.local_sessions = self._calls.local_sessions
         self._chores = Chores(self._driver, replica, store, config, self._emit)
+        self._local = LocalWork(
+            directory.path,
+            directory.peer,
+            directory.identity.name,
+            self._applications,
+            lambda app, command, given: self.call(app, command, *given),
+            lambda app, query, given: self.machine.query(app, query, given, internal=True),
+            lambda: core.role,
+            self._emit,
+        )
+        replica.on_published, replica.on_superseded = self._local.published, self._local.superseded
         self._running = True
         self._driver.start()
         self._chores.start()
+        self._local.start()
 
     async def _listen(self) -> None:
         config = self.config
@@ -481,6 +494,8 @@ class Peer:
         self._running = False
         if self._http is not None:
             await self._http.stop()
+        if hasattr(self, "_local"):
+            await self._local.stop()
         if hasattr(self, "_chores"):
             self._chores.stop()
         if hasattr(self, "_calls"):

@@ -57,6 +57,10 @@ class Replica:
         self._heard_from = 0
         """Events of entries up to here are not kept: they are in the snapshot that this peer began with."""
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self.on_published: Callable[[Published], None] | None = None
+        """Called for each event, heard of before or not; must not raise."""
+        self.on_superseded: Callable[[int], None] | None = None
+        """Called when the log changed behind an index, before its new entries are applied."""
         self.machine.on_event = self._published
         healing.listen_to(self.machine)
         self.bytes_applied = 0
@@ -100,6 +104,8 @@ class Replica:
         self._silent_to = common
         line = f"this peer's log changed after {common}: what was heard of later entries may not hold"
         self.cluster_event("history_superseded", {"fork": common}, line)
+        if self.on_superseded is not None:
+            self.on_superseded(common)
         machine = Machine(fresh)
         if snapshot is not None:
             machine.restore(snapshot)
@@ -132,6 +138,8 @@ class Replica:
     # Events
 
     def _published(self, event: Published) -> None:
+        if self.on_published is not None:
+            self.on_published(event)
         if event.index > self._silent_to:
             self._hand_out(event)
 

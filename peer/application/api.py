@@ -20,7 +20,8 @@ from typing import Any, ClassVar, TypeVar, overload
 
 from tanist.peer.application.context import NOBODY, Context, Session
 from tanist.peer.application.definition import MARK, PREPARES, DefinitionError, Mark, Place, define
-from tanist.peer.application.events import Event
+from tanist.peer.application.events import Event, Published
+from tanist.peer.application.here import Here, local
 from tanist.peer.application.preparing import Asking, Secret
 from tanist.peer.application.specification import Specification
 from tanist.peer.application.superseded import Choice, Superseded
@@ -34,11 +35,14 @@ __all__ = [
     "Context",
     "DefinitionError",
     "Event",
+    "Here",
+    "Published",
     "Refused",
     "Secret",
     "Session",
     "Superseded",
     "command",
+    "local",
     "prepare",
     "query",
 ]
@@ -123,6 +127,14 @@ class Application:
 
     def closed(self, ctx: Context) -> None:
         """A session ended: its program left, or its peer is gone. May do what a command may."""
+
+    def effect(self, here: Here, happened: Published) -> None:
+        """An event was published: what comes of it outside of the cluster, once a peer, such as a line in a file.
+
+        Runs in a thread, some time after the command, in the order of the log. After a crash the last ones may come
+        again (`happened.index` and `happened.number` tell them); those of entries that a peer only knows from a
+        snapshot never come.
+        """
 
     def healed(self, ctx: Context, lost: Superseded) -> Choice:
         """A split healed, and the side that gave way had applied this command: what becomes of it here?

@@ -10,6 +10,7 @@ import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import FunctionType
 from typing import Annotated, Any, ClassVar
 
@@ -17,8 +18,9 @@ import msgspec
 
 from tanist.peer.application import hints
 from tanist.peer.application.context import Context
+from tanist.peer.application.here import EVERY_S_MIN, LOCAL
 from tanist.peer.application.preparing import Asking, SecretMark
-from tanist.peer.application.specification import Operation, Parameter, Specification
+from tanist.peer.application.specification import LocalWork, Operation, Parameter, Specification
 from tanist.peer.application.state import StateCodec, StateField, factory_for, factory_of
 from tanist.peer.application.superseded import ON_HEAL
 
@@ -28,7 +30,9 @@ PREPARES = "__tanist_prepares__"
 """The attribute by which a method says which command it prepares."""
 HEALED = "healed"
 """The method that decides about superseded commands."""
-HOOKS = ("opened", "closed", HEALED)
+EFFECT = "effect"
+"""The method that is called for each event, once a peer."""
+HOOKS = ("opened", "closed", HEALED, EFFECT)
 """Methods that mean something to the machine: no state, command or query may be called so."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -83,7 +87,33 @@ def define(cls: type, base: type, place: Place, on_heal: str | None = None) -> S
     fields = _state(cls, base, place)
     codec = StateCodec(name, fields)
     state = {f.name: hints.text(f.hint) for f in fields}
-    return Specification(name, _doc(cls), operations, state, codec, _on_heal(cls, base, on_heal, place), prepared)
+    return Specification(
+        name,
+        _doc(cls),
+        operations,
+        state,
+        codec,
+        _on_heal(cls, base, on_heal, place),
+        prepared,
+        _local(cls, base, place),
+    )
+
+
+def _local(cls: type, base: type, place: Place) -> tuple[LocalWork, ...]:
+    """The methods that each peer runs by itself."""
+    found = []
+    for method, function in _attributes(cls, base).items():
+        every_s = getattr(function, LOCAL, None)
+        if every_s is None:
+            continue
+        if not isinstance(function, FunctionType) or list(inspect.signature(function).parameters)[1:] != ["here"]:
+            raise place.error(f"{cls.__name__}.{method}: write local work as `def {method}(self, here: Here) -> None`")
+        if not isinstance(every_s, (int, float)) or not EVERY_S_MIN <= every_s < inf:
+            raise place.at(function).error(f"{method}(): every={every_s!r}: say seconds, {EVERY_S_MIN} at least")
+        if getattr(function, MARK, None) is not None:
+            raise place.at(function).error(f"{method}() is local work: it cannot be a command or query too")
+        found.append(LocalWork(method, float(every_s)))
+    return tuple(found)
 
 
 def _preparations(
@@ -303,6 +333,8 @@ def _check_hook(cls: type, base: type, hook: str, place: Place) -> None:
     form = f"`def {hook}(self, ctx: Context) -> None`"
     if hook == HEALED:
         form = f"`def {HEALED}(self, ctx: Context, lost: Superseded) -> Choice`"
+    elif hook == EFFECT:
+        form = f"`def {EFFECT}(self, here: Here, happened: Published) -> None`"
     if not isinstance(function, FunctionType):
         raise place.error(f"{cls.__name__}.{hook} is reserved for {form}")
     _check_plain(function, place.at(function))

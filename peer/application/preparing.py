@@ -12,12 +12,12 @@ gets. It runs once, in a thread, and may take its time and use clock, chance and
 """
 
 import asyncio
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from tanist.peer.application.reporting import without_message
 from tanist.peer.application.specification import Operation, Specified, describe
 from tanist.peer.errors import ApplicationFailed, CallError, Overloaded
 
@@ -73,10 +73,10 @@ class Preparations:
         if self._running >= PREPARING_MAX:
             raise Overloaded(f"{PREPARING_MAX} commands are prepared at this peer already: certainly not done")
         self._running += 1
+        method = getattr(_stateless(application), operation.method)
         try:
             arguments = msgspec.msgpack.decode(given, type=operation.arguments)
             asking = Asking(query, asyncio.get_running_loop())
-            method = getattr(_stateless(application), operation.method)
             values = [getattr(arguments, parameter.name) for parameter in operation.parameters]
             prepared: object = await asyncio.to_thread(method, asking, *values)
         except CallError:
@@ -84,16 +84,11 @@ class Preparations:
         except Exception as error:
             # Not its text, nor the error as the cause: what it worked on may be a secret.
             what = f"{operation.app} {operation.name}: {operation.method}() failed"
-            raise ApplicationFailed(f"{what}: {type(error).__name__} at {_place(error)}; certainly not done") from None
+            where = without_message(error, method.__func__.__code__.co_filename)
+            raise ApplicationFailed(f"{what}: {where}; certainly not done") from None
         finally:
             self._running -= 1
         return prepared if isinstance(prepared, (tuple, list)) else (prepared,)
-
-
-def _place(error: BaseException) -> str:
-    """Where it was raised, as a person would look for it."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{frame.filename}:{frame.lineno}"
 
 
 def _stateless(application: Specified) -> Any:

@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from tanist.peer.application.binding import Bound, BoundApplication, Hook, bind
 from tanist.peer.application.context import Cancel, Context, Publish
 from tanist.peer.application.events import Published
 from tanist.peer.application.replies import encode_error, encode_refusal, encode_result
+from tanist.peer.application.reporting import without_message
 from tanist.peer.application.specification import describe
 from tanist.peer.application.state import StateError
 from tanist.peer.application.timers import Timer, TimerTable
@@ -166,7 +166,7 @@ class Runner:
         text = traceback.format_exception_only(error)[-1].strip()
         if len(self.failures) < FAILURES_MAX:
             trace = "".join(traceback.format_exception(error))
-            self.failures.append(Failure(self.index, app, operation, text, trace, _without_message(error)))
+            self.failures.append(Failure(self.index, app, operation, text, trace, without_message(error)))
         return text
 
     def complain(self, app: str, operation: str, what: str) -> None:
@@ -194,15 +194,3 @@ class Runner:
                 self.complain(
                     app, operation, "after it the state is not of its declared types: a snapshot would change it"
                 )
-
-
-def _without_message(error: BaseException) -> str:
-    """An error's type and the line of the application that it came from; its message may quote an argument."""
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    own = Path(__file__).parent
-    outside = [frame for frame in frames if Path(frame[0]).parent != own]
-    if not outside:
-        return type(error).__name__
-    # What the application calls in turn may lie in a library: the last line of its own file says more.
-    file, line = [frame for frame in outside if frame[0] == outside[0][0]][-1]
-    return f"{type(error).__name__} at {Path(file).name}:{line}"

@@ -59,6 +59,14 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalWork:
+    """A method that each peer runs by itself, every so many seconds."""
+
+    method: str
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Specification:
     """All of an application class. `operations` has internal ones too; `state` is name to type.
 
@@ -76,6 +84,7 @@ class Specification:
     codec: StateCodec
     on_heal: str
     prepared: Mapping[str, Operation]
+    local: tuple[LocalWork, ...]
 
     @property
     def commands(self) -> list[Operation]:

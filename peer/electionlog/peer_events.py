@@ -178,6 +178,15 @@ class ApplicationFault(PeerEvent, frozen=True):
     error: str
 
 
+class EffectsLost(PeerEvent, frozen=True):
+    """Events came faster than an application had its effects of them done; these had none at this peer."""
+
+    line = "{events} events of {app} had no effect here: too many waited"
+    level = "error"
+    app: str
+    events: int
+
+
 class ElectionLogUnwritable(PeerEvent, frozen=True):
     """The election log cannot be written; the peer goes on without. Heard by listeners, not in the file."""
 

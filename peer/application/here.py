@@ -1,0 +1,81 @@
+"""What an application does at one peer, apart from the log: work that each peer does by itself, and effects of events.
+
+    @local(every=1.0)
+    def report(self, here: Here) -> None:
+        here.call("push", here.name, psutil.cpu_percent())
+
+    def effect(self, here: Here, happened: Published) -> None:
+        (here.folder / "lines.txt").open("a").write(happened.line + "\\n")
+
+Both run in a thread of that peer, one at a time for each application. They may use clock, files and network, and see
+the state through queries alone. What they do is not replicated, but for the commands that they have done.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+LOCAL = "__tanist_local__"
+"""The attribute by which a method says how often each peer runs it, in seconds."""
+EVERY_S_MIN = 0.1
+"""The shortest interval of local work: it may propose a command each time, at each peer."""
+
+
+class Ways(Protocol):
+    """How a `Here` reaches its peer, from a thread."""
+
+    def call(self, app: str, command: str, arguments: tuple[Any, ...]) -> Any:
+        """Have a command done; its result."""
+
+    def query(self, app: str, query: str, arguments: tuple[Any, ...]) -> Any:
+        """A query's answer."""
+
+    def serves(self) -> bool:
+        """Whether the peer serves."""
+
+
+class Here:
+    """One peer, as local work and effects of one application see it."""
+
+    def __init__(self, app: str, peer: str, name: str, folder: Path, ways: Ways) -> None:
+        self._app = app
+        self._ways = ways
+        self.id = peer
+        """The peer's id."""
+        self.name = name
+        """The peer's name."""
+        self._folder = folder
+        self.kept: dict[str, Any] = {}
+        """Whatever is to be kept from one run to the next, until the peer ends."""
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this application's own in the peer's data, there from the first time on that it is asked for."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
+
+    @property
+    def serves(self) -> bool:
+        """Whether this peer serves at the moment."""
+        return self._ways.serves()
+
+    def call(self, command: str, *arguments: Any) -> Any:
+        """Have a command of this application done, an internal one too; its result. Raises `CallError`."""
+        return self._ways.call(self._app, command, arguments)
+
+    def query(self, name: str, *arguments: Any) -> Any:
+        """A query's answer from this peer's state, in plain values; internal ones too. Raises `CallError`."""
+        return self._ways.query(self._app, name, arguments)
+
+
+def local(*, every: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes a method local work: each peer runs it by itself, every so many seconds, from its start to its end.
+
+    A run that takes longer puts off the next one. A failure is told in the election log, and the work goes on.
+    """
+
+    def mark(function: Callable[..., None]) -> Callable[..., None]:
+        setattr(function, LOCAL, every)
+        return function
+
+    return mark
