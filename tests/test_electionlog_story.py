@@ -14,7 +14,8 @@ from msgspec.structs import fields
 from tanist.election.events import Event, ReignBegan, ServerFollowed, ServerLost
 from tanist.peer.electionlog.catalogue import CATALOGUE
 from tanist.peer.electionlog.peer_events import ApplicationFault, LoopStalled
-from tanist.peer.electionlog.story import PROBLEMS_SHOWN_MAX, show
+from tanist.peer.electionlog.problems import PROBLEMS_SHOWN_MAX
+from tanist.peer.electionlog.story import show
 from tanist.peer.electionlog.terminal import HIDDEN, MARKS_MAX
 from tanist.peer.electionlog.writer import ElectionLog
 

@@ -352,6 +352,23 @@ def log_timeline(
     return timeline(files or (election_log(),), output, since=since, title=title)
 
 
+@log.command(name="check")
+def log_check(
+    *files: Annotated[Path, Parameter(help="Election logs, of one peer or all; else this machine's peer's own.")],
+    json: Json = False,
+) -> int:
+    """Do election logs keep the rules of the protocol? Points to each line that breaks one.
+
+    One server a number, one vote, retries as configured, a list that names nobody dead, nothing
+    acknowledged that a later server lacks: docs/reference/log-checks.md has all rules. Logs that
+    begin in the middle, and peers that are missing, are no fault. Ends 0 if nothing breaks a rule.
+    """
+    from tanist.peer.cli.settings import election_log
+    from tanist.peer.electionlog.checks.report import log_check as check_logs
+
+    return check_logs(files or (election_log(),), json=json)
+
+
 @app.command(group=READING)
 def check_history(
     file: Annotated[Path, Parameter(help="A history: tanist's own form, or invoke/ok/fail/info in JSON or EDN.")],

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TextIO
 
 from tanist.peer.electionlog.filters import Filter, known_events, since_ms
 from tanist.peer.electionlog.line import LogLine, as_json
-from tanist.peer.electionlog.reader import Problem, read
+from tanist.peer.electionlog.problems import Problems
+from tanist.peer.electionlog.reader import read
 from tanist.peer.electionlog.reigns import Reign, ReignBook
 from tanist.peer.electionlog.sentences import NAMES_MAX, Names, sentence
 from tanist.peer.electionlog.summary import table
@@ -30,8 +30,6 @@ from tanist.peer.electionlog.terminal import (
 
 OK, FAILED, USAGE = 0, 1, 2
 """Exit statuses, as all verbs have them."""
-PROBLEMS_SHOWN_MAX = 20
-"""Problems of one file that are told in full; the others are counted, a foreign file has one a line."""
 WIDTH = 100
 """Columns of the table where no terminal says how wide it is."""
 NAME_COLUMNS = 12
@@ -68,7 +66,7 @@ def show(
     except ValueError as error:
         errors.write(f"{printable(str(error))}\n")
         return USAGE
-    problems = _Problems(errors)
+    problems = Problems(errors)
     lines = read((Path(path) for path in paths), problems.take)
     teller = _JsonTeller(stream) if json else _Teller(stream, zone, with_table=not (event or peer))
     seen = False
@@ -82,7 +80,7 @@ def show(
         # Whoever read (head, a pager) has seen enough; the rest must not fail at the interpreter's end.
         _to_nowhere(stream)
     problems.end()
-    return FAILED if problems.unreadable or (problems.any and not seen) else OK
+    return FAILED if problems.unreadable or (problems.count and not seen) else OK
 
 
 class _JsonTeller:
@@ -166,33 +164,6 @@ class _Teller:
     def _write(self, text: str) -> None:
         encoding = self._stream.encoding or "utf-8"
         self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-
-
-class _Problems:
-    """Tells problems as they are met, and counts those of a file that has too many."""
-
-    def __init__(self, errors: TextIO) -> None:
-        self._errors = errors
-        self._count: Counter[Path] = Counter()
-        self.unreadable = False
-
-    @property
-    def any(self) -> bool:
-        """Whether there was one."""
-        return bool(self._count)
-
-    def take(self, problem: Problem) -> None:
-        """Tell or count one problem."""
-        self.unreadable = self.unreadable or problem.line == 0
-        self._count[problem.path] += 1
-        if self._count[problem.path] <= PROBLEMS_SHOWN_MAX:
-            self._errors.write(f"{printable(str(problem))}\n")
-
-    def end(self) -> None:
-        """Tell how many were only counted."""
-        for path, count in self._count.items():
-            if count > PROBLEMS_SHOWN_MAX:
-                self._errors.write(f"{printable(str(path))}: and {count - PROBLEMS_SHOWN_MAX} more such lines\n")
 
 
 def _concerns(reign: Reign, since: int | None, term: int | None) -> bool:

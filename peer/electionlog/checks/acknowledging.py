@@ -9,7 +9,17 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tanist.election.events import Event, ReignBegan, ReignEnded, ReignOpen, ReignProved, ServerLost, Woke
+from tanist.election.events import (
+    Event,
+    ListPublished,
+    ReignBegan,
+    ReignEnded,
+    ReignOpen,
+    ReignProved,
+    ServerFollowed,
+    ServerLost,
+    Woke,
+)
 from tanist.peer.electionlog.checks.book import Book, Handler, Rules, Start, term_of
 from tanist.peer.electionlog.checks.rule import Place, Rule, place_of
 from tanist.peer.electionlog.line import LogLine
@@ -66,6 +76,8 @@ class Acknowledging(Rules):
         self._reigns: dict[str, _Reign] = {}
         self._claims: dict[str, tuple[int, str, Place]] = {}
         """By term: the most that a client knew to be committed when it lost that server, which client, and where."""
+        self._following: dict[Start, str] = {}
+        """The reign that each start has heard as its client."""
         self._opened: dict[str, tuple[int, Place]] = {}
         self._ended: dict[str, tuple[int, Place]] = {}
         self._committed: dict[Start, tuple[int, Place]] = {}
@@ -76,8 +88,10 @@ class Acknowledging(Rules):
         return {
             ReignBegan: self._begins,
             ReignOpen: self._opens,
+            ListPublished: self._lists,
             ReignProved: self._proved,
             ReignEnded: self._ends,
+            ServerFollowed: self._follows,
             ServerLost: self._loses,
             Woke: self._wakes,
         }
@@ -95,6 +109,11 @@ class Acknowledging(Rules):
         self._knows(start, line, opened.index)
         self._opened.setdefault(opened.term, (opened.index, place_of(line)))
 
+    def _lists(self, start: Start, line: LogLine, published: ListPublished) -> None:
+        if published.peers and (woke := self._unproved.get(start)):
+            text = f"{line.name} publishes a list in {published.term}, and has not proved that reign since it was away"
+            self.book.found(UNPROVED, line, text, woke[1])
+
     def _proved(self, start: Start, line: LogLine, proved: ReignProved) -> None:
         self._unproved.pop(start, None)
 
@@ -106,8 +125,14 @@ class Acknowledging(Rules):
         self._knows(start, line, ended.committed)
         self._ended.setdefault(ended.term, (ended.committed, place_of(line)))
 
+    def _follows(self, start: Start, line: LogLine, followed: ServerFollowed) -> None:
+        self._following[start] = followed.term
+
     def _loses(self, start: Start, line: LogLine, lost: ServerLost) -> None:
         self._knows(start, line, lost.committed)
+        if self._following.pop(start, "") != lost.term:
+            # It never heard the server as its client: what it knows is from before.
+            return
         known = self._claims.get(lost.term)
         if known is None or lost.committed > known[0]:
             self._claims[lost.term] = lost.committed, line.peer, place_of(line)

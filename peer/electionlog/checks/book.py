@@ -40,9 +40,9 @@ class PeerLog:
 
 @dataclass(slots=True, eq=False)
 class Start:
-    """One start of a peer, from `peer_started` to its end.
+    """The lines of one start of a peer; those after a gap count as another, of which nothing is known.
 
-    `whole`: its lines are here from the first on, none missing so far. `settings` is what it said of itself.
+    `whole`: its lines are here from the first on. `settings` is what it said of itself.
     """
 
     peer: str
@@ -70,15 +70,15 @@ class Book:
     """Whether any peer said that the cluster is one of quorum mode: modes do not mix."""
     _starts: dict[tuple[str, str], Start] = field(default_factory=dict)
 
-    def start_of(self, line: LogLine) -> Start:
-        """The start that wrote a line; lines of one log come in order."""
+    def start_of(self, line: LogLine) -> Start | None:
+        """The start that wrote a line, or None where that line was taken in before: of a file that was given twice."""
         start = self._starts.get((line.peer, line.incarnation))
         if start is None:
             return self._begin(line)
-        if line.seq != start.seq + 1:
-            start.whole, start.log.since = False, None
-        start.seq = line.seq
-        return start
+        if line.seq == start.seq + 1:
+            start.seq = line.seq
+            return start
+        return self._after_gap(start, line) if line.seq > start.seq else None
 
     def found(self, rule: Rule, line: LogLine, text: str, *also: Place) -> None:
         """A line breaks a rule."""
@@ -94,6 +94,13 @@ class Book:
     def name(self, peer: str) -> str:
         """A peer for people."""
         return self.names.of(peer)
+
+    def _after_gap(self, start: Start, line: LogLine) -> Start:
+        """Lines are missing: what this start did before says nothing about what it may do now."""
+        start.log.since = None
+        again = Start(line.peer, line.name, start.log, False, line.seq, start.settings)
+        self._starts[line.peer, line.incarnation] = again
+        return again
 
     def _begin(self, line: LogLine) -> Start:
         log = self.logs.get(line.peer)

@@ -34,12 +34,14 @@ class Checker:
                 self._handlers.setdefault(cls, []).append(handler)
         self._reigning = self._sets[0]
         self.events = 0
-        """Lines taken in."""
+        """Lines taken in, each once."""
 
     def take(self, line: LogLine) -> None:
         """Take in one line."""
-        self.events += 1
         start = self._book.start_of(line)
+        if start is None:
+            return
+        self.events += 1
         for handler in self._handlers.get(type(line.body), ()):  # type: ignore[arg-type]
             handler(start, line, line.body)
 
@@ -48,6 +50,11 @@ class Checker:
         for rules in self._sets:
             rules.finish()
         return [found for found in self._book.findings if self._book.quorum or not found.rule.quorum]
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The rules that were checked: some hold in quorum mode only."""
+        return [rule for rule in RULES if self._book.quorum or not rule.quorum]
 
     @property
     def peers(self) -> int:

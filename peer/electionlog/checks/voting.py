@@ -102,10 +102,12 @@ class Voting(Rules):
     def finish(self) -> None:
         for (voter, number), cast in self._cast.items():
             spoken = self._spoken.get((voter, number))
-            # One that a crash kept from the disk was never spoken: only a vote that won is known to have been.
             if spoken is None or len(cast) < 2:
                 continue
-            for _, candidate, place in cast:
+            # A vote is told before it is on disk, where a crash may keep it from: only one that won was there for
+            # certain, and binds those after it.
+            told = [candidate for _, candidate, _ in cast]
+            for _, candidate, place in cast[told.index(spoken[0]) + 1 :] if spoken[0] in told else ():
                 if candidate != spoken[0]:
                     names = f"{self.book.name(spoken[0])} and {self.book.name(candidate)}"
                     text = f"{place.name} votes twice in number {number}, in two starts: for {names}"
