@@ -11,5 +11,15 @@ def now_ns() -> int:
     return time.monotonic_ns() if _BOOTTIME is None else time.clock_gettime_ns(_BOOTTIME)
 
 
-wall_ns = time.time_ns
-"""Nanoseconds since 1970, as the system has it."""
+_offset_ns = 0
+
+
+def wall_ns() -> int:
+    """Nanoseconds since 1970, as the system has it; in a drill, off by what `set_wall_offset` said."""
+    return time.time_ns() + _offset_ns
+
+
+def set_wall_offset(offset_ns: int) -> None:
+    """Have the wall clock of this whole process go wrong by so much; 0 sets it right again."""
+    global _offset_ns
+    _offset_ns = offset_ns

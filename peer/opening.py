@@ -11,17 +11,18 @@ from tanist.peer.electionlog.peer_events import PeerStarted
 from tanist.peer.electionlog.sentences import Names
 from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.storage.datadir import DataDirectory
+from tanist.peer.storage.files import Disk
 from tanist.transport.hello import Hello
 
 APPLICATION_VERSION = "1"
 """What the hello says of every application, until applications have versions of their own."""
 
 
-def open_directory(config: PeerConfig) -> DataDirectory:
+def open_directory(config: PeerConfig, disk: Disk) -> DataDirectory:
     """Open the data directory: a name or path that was given is meant, a default moves on. Blocks on the disk."""
     if config.given("name") or config.given("data"):
-        return DataDirectory.open(config.data_directory, config.cluster, config.name)
-    return DataDirectory.open_default(config.cluster, config.name)
+        return DataDirectory.open(config.data_directory, config.cluster, config.name, disk)
+    return DataDirectory.open_default(config.cluster, config.name, disk)
 
 
 def open_log(
@@ -35,6 +36,7 @@ def open_log(
         name=directory.identity.name,
         incarnation=directory.incarnation,
         mono_ns=clock.now_ns,
+        wall_ns=clock.wall_ns,
     )
     names = Names()
     log.listeners.append(names.learn)
@@ -94,6 +96,5 @@ def flags_for_later(config: PeerConfig) -> list[str]:
         "--no-discovery": config.given("discovery"),
         "--gateway": bool(config.gateways),
         "--console": bool(config.console),
-        "--allow-drills": config.allow_drills,
     }
     return [flag for flag, given in later.items() if given]

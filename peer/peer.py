@@ -39,6 +39,7 @@ from tanist.peer.application.loading import BUILT_IN, load_application
 from tanist.peer.application.machine import Machine, Outcome
 from tanist.peer.application.preparing import Preparations, prepares
 from tanist.peer.application.specification import validate
+from tanist.peer.archiving import keep_archive
 from tanist.peer.calls import Calls
 from tanist.peer.chores import Chores
 from tanist.peer.decisions import founding_to_abandon, loss_to_accept
@@ -57,6 +58,8 @@ from tanist.peer.electionlog.peer_events import (
 from tanist.peer.electionlog.sentences import told
 from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.errors import CallError, NoServer, NotFound
+from tanist.peer.faults.control import Drills
+from tanist.peer.faults.parts import Parts, names_at
 from tanist.peer.gateways.http import HttpGateway
 from tanist.peer.healing import Healing
 from tanist.peer.healview import heals
@@ -69,7 +72,6 @@ from tanist.peer.reads import Reads
 from tanist.peer.replica import ClusterEvent, Replica
 from tanist.peer.status import HealView, ReignView, Reply, Status
 from tanist.peer.statusview import make_status, nobody, reigns
-from tanist.peer.storage.archive import write_archive
 from tanist.peer.storage.datadir import DataDirectory
 from tanist.peer.storage.errors import JournalFailed
 from tanist.peer.storage.journal import Journal
@@ -108,6 +110,7 @@ class Peer:
         self._http: HttpGateway | None = None
         self._transport: TcpTransport | None = None
         self._journal: Journal | None = None
+        self._parts = Parts(config.allow_drills)
         self._links = Links(lambda source, code, text: self._emit(ConnectionRejected(source, code, text, 0)))
         self._preparations = Preparations()
         self._running = False
@@ -138,10 +141,10 @@ class Peer:
         for spec in specs:
             name, application = load_application(spec)
             self._applications[name] = application
-        directory = self._directory = await asyncio.to_thread(open_directory, config)
+        directory = self._directory = await asyncio.to_thread(open_directory, config, self._parts.disk)
         self._log, self._names, self._human_log = open_log(config, directory, human=self._human)
         journal, recovery, stored, store, data, damage = await open_data(
-            directory, self._persisted, self._journal_failed
+            directory, self._persisted, self._journal_failed, self._parts.disk
         )
         self._journal, self._store = journal, store
         self._healing = Healing(directory.archives, clock.wall_ns(), self._emit, lambda: self._calls.sessions())
@@ -198,14 +201,16 @@ class Peer:
         )
         replica.on_published, replica.on_superseded = self._local.published, self._local.superseded
         self._running = True
+        self._parts.begin(self._emit, self.stop)
         self._driver.start()
         self._chores.start()
         self._local.start()
 
     async def _listen(self) -> None:
         config = self.config
-        self._transport = TcpTransport(self._hello, self._links, config.transport, self._fatal)
-        transport = self._transport
+        transport = self._transport = self._parts.transport(
+            self._hello, self._links, config.transport, self._fatal, lambda at: names_at(self.core.node.log.roster, at)
+        )
         if config.given("listen"):
             bound = await transport.listen(config.listen)
         else:
@@ -226,12 +231,7 @@ class Peer:
 
     def _archive(self, archive: Archive) -> Path:
         assert self._directory is not None
-        me = self._directory
-        path = write_archive(me.archives, archive, time_ns=clock.wall_ns(), cluster=self.config.cluster, peer=me.peer)
-        if archive.snapshot is not None and self._store.has(archive.snapshot):
-            # What was compacted before those entries is nowhere else: the snapshot must outlive its pruning.
-            self._store.keep_copy(archive.snapshot, me.archives)
-        return path
+        return keep_archive(self._directory, self._store, archive, self.config.cluster, self._parts.disk)
 
     def _hello(self) -> Hello:
         assert self._directory is not None
@@ -269,6 +269,11 @@ class Peer:
     def core(self) -> Core:
         """The election's state, to be looked at."""
         return self._driver.core
+
+    @property
+    def drills(self) -> Drills:
+        """Injects failures into this peer. Raises `CallError` when it was not started with `allow_drills`."""
+        return self._parts.drills
 
     async def call(
         self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0, **kwargs: Any
@@ -492,6 +497,7 @@ class Peer:
     async def _close(self, reason: str, code: int) -> None:
         """Free everything, in the reverse order of its making."""
         self._running = False
+        self._parts.close()
         if self._http is not None:
             await self._http.stop()
         if hasattr(self, "_local"):

@@ -11,6 +11,8 @@ import msgspec
 
 from tanist.peer.application.api import Application, Context, command, query
 from tanist.peer.errors import NotFound
+from tanist.peer.faults.control import Drills
+from tanist.peer.faults.parts import Parts
 from tanist.peer.gateways.http import HttpGateway
 from tanist.peer.status import (
     FallbackView,
@@ -72,6 +74,7 @@ class FakePeer:
 
     def __init__(self) -> None:
         self.applications = {"notes": Notes()}
+        self.parts = Parts(allow_drills=False)
         self.calls: list[tuple[Any, ...]] = []
         self.answer: Any = "OK"
         self.role = "server"
@@ -89,6 +92,10 @@ class FakePeer:
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
+
+    @property
+    def drills(self) -> Drills:
+        return self.parts.drills
 
     async def call(
         self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0, **kwargs: Any

@@ -34,7 +34,7 @@ from tanist.transport.registry import Registry
 
 
 class Wire(Protocol):
-    """What carries the bytes: a socket, or memory. Calls back `opened`, `fed`, `ended` and `lost`."""
+    """What carries the bytes: a socket, or memory. Calls back a `Carried`."""
 
     remote_address: str
     """Where the other end is, as "host:port"."""
@@ -53,6 +53,26 @@ class Wire(Protocol):
 
     def abort(self) -> None:
         """End at once; `lost` follows on a later loop turn."""
+        ...
+
+
+class Carried(Protocol):
+    """What a wire carries bytes for, and calls back: a `Connection`."""
+
+    def opened(self, wire: Wire) -> None:
+        """The wire is connected; nothing else is called before."""
+        ...
+
+    def fed(self, data: bytes) -> None:
+        """Bytes came in."""
+        ...
+
+    def ended(self) -> None:
+        """The other side sends no more; the wire closes itself after this."""
+        ...
+
+    def lost(self, evidence: Evidence, detail: str) -> None:
+        """The wire is gone, for good."""
         ...
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from tanist.election.evidence import Evidence
 from tanist.transport.address import format_address, parse_address
-from tanist.transport.connection import Connection
+from tanist.transport.connection import Carried, Connection
 from tanist.transport.dialer import connect_first, describe, dial_evidence, loss_evidence
 from tanist.transport.errors import AddressError
 from tanist.transport.hello import Hello
@@ -24,7 +24,7 @@ class TcpWire(asyncio.Protocol):
     remote_address = ""
     _transport: asyncio.Transport
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Carried) -> None:
         self._connection = connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,6 +76,15 @@ class TcpWire(asyncio.Protocol):
     def abort(self) -> None:
         """See `Wire.abort`."""
         self._transport.abort()
+
+    def wait(self, paused: bool) -> None:
+        """Read nothing for now, so that the other side has to wait, or go on."""
+        if self._transport.is_closing():
+            return
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
 
 class TcpTransport:
@@ -135,7 +144,11 @@ class TcpTransport:
 
     def _accepted(self) -> TcpWire:
         deadline = self._registry.loop.time() + self._registry.settings.hello_timeout_ms / 1000
-        return TcpWire(Connection(self._registry, None, deadline))
+        return self._wire(Connection(self._registry, None, deadline), None)
+
+    def _wire(self, connection: Connection, dialed: str | None) -> TcpWire:
+        """The wire of a new connection; a drill puts something between the two."""
+        return TcpWire(connection)
 
     async def _dial(self, address: str, deadline: float) -> None:
         loop = self._registry.loop
@@ -155,7 +168,7 @@ class TcpTransport:
             assert dial is not None
             self._connected.add(dial)
             connection = Connection(self._registry, address, deadline)
-            await loop.create_connection(lambda: TcpWire(connection), sock=sock)
+            await loop.create_connection(lambda: self._wire(connection, address), sock=sock)
 
     def _dial_failed(self, address: str, evidence: Evidence, detail: str) -> None:
         if not self._registry.closed:

@@ -187,6 +187,28 @@ class EffectsLost(PeerEvent, frozen=True):
     events: int
 
 
+class FaultInjected(PeerEvent, frozen=True):
+    """A failure was injected into this peer on purpose, for `for_ms`; `fault` is its name until it ends."""
+
+    line = "drill: {failure} {detail} for {for_ms:.0f} ms ({fault})"
+    level = "warning"
+    fault: str
+    failure: str
+    detail: str
+    for_ms: float
+
+
+class FaultEnded(PeerEvent, frozen=True):
+    """A failure that was injected on purpose is undone. Missing for one that ended this process."""
+
+    line = "drill: {failure} {detail} is over ({fault}): {reason}"
+    level = "warning"
+    fault: str
+    failure: str
+    detail: str
+    reason: str
+
+
 class ElectionLogUnwritable(PeerEvent, frozen=True):
     """The election log cannot be written; the peer goes on without. Heard by listeners, not in the file."""
 

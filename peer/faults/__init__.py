@@ -4,6 +4,8 @@ Every fault has a duration or an owner, and undoes itself when that ends, also w
 """
 
 from tanist.peer.faults.conditions import CLEAR, Conditions, Way
+from tanist.peer.faults.damage import Damage, flip_byte, tear_tail
+from tanist.peer.faults.disk import DrillDisk, Trouble
 from tanist.peer.faults.lane import Counts
 from tanist.peer.faults.mesh import clear_link, set_link
 from tanist.peer.faults.processes import Pause, PauseFailed, kill, pause, terminate
@@ -13,13 +15,18 @@ __all__ = [
     "CLEAR",
     "Conditions",
     "Counts",
+    "Damage",
+    "DrillDisk",
     "FaultProxy",
     "Pause",
     "PauseFailed",
+    "Trouble",
     "Way",
     "clear_link",
+    "flip_byte",
     "kill",
     "pause",
     "set_link",
+    "tear_tail",
     "terminate",
 ]

@@ -101,6 +101,8 @@ class Lane:
 
     def fed(self, data: bytes) -> None:
         """Bytes came from the source."""
+        if self._closed:
+            return
         for frame in self._cutter.cut(data):
             self.take(frame)
         self.flush()

@@ -19,7 +19,7 @@ from tanist.peer.faults.conditions import Conditions, Way, check
 from tanist.peer.faults.doors import Door, Doors
 from tanist.peer.faults.lane import Counts
 from tanist.peer.faults.passage import Passage
-from tanist.peer.faults.rules import Rule, Rules
+from tanist.peer.faults.rules import TimedRules
 from tanist.transport.address import parse_address
 from tanist.transport.dialer import connect_first
 from tanist.transport.resolver import Resolver
@@ -45,13 +45,11 @@ class FaultProxy:
         self.target = target
         self._listen = listen
         self._random = random
-        self._rules = Rules()
         self._passages: set[Passage] = set()
         self._counts: dict[tuple[str, Way], Counts] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._up = False
         self._looking: asyncio.Task[None] | None = None
-        self._change: asyncio.TimerHandle | None = None
         self._closed = False
         self._empty = asyncio.Event()
         self._empty.set()
@@ -62,6 +60,7 @@ class FaultProxy:
         self._host, self._port = parse_address(self.target)
         self._resolver = Resolver(self._loop)
         self._doors = Doors(self._listen, self._accepted)
+        self._rules = TimedRules(self._refresh)
         self._watcher = self._loop.create_task(self._watch(), name=f"proxy of {self.target}")
         return self
 
@@ -69,8 +68,7 @@ class FaultProxy:
         """Free the address, reset what is open."""
         self._closed = True
         self._doors.close()
-        if self._change is not None:
-            self._change.cancel()
+        self._rules.close()
         for passage in list(self._passages):
             passage.reset()
         tasks = [self._watcher, *self._tasks]
@@ -99,19 +97,14 @@ class FaultProxy:
         `dialler` is the name or id of the other peer, None all of them; `way` is seen from the guarded peer. It
         replaces what was set for the same two; what fits one link through several calls adds up. Raises `ValueError`.
         """
-        now = self._loop.time()
-        until = None if for_s is None else now + for_s
-        rule = Rule(peer=dialler, way=way, conditions=check(conditions), since=now, until=until)
-        self._rules.put((dialler, way), rule)
-        self._refresh()
+        self._rules.put((dialler, way), dialler, way, check(conditions), for_s)
 
     def clear(self, dialler: str | None = None, *, way: Way | None = None) -> None:
         """End what was set for a dialler (and `way`, else for all ways); without arguments, everything."""
         if dialler is None and way is None:
             self._rules.clear()
-        for one in Way if way is None else (way,):
-            self._rules.drop((dialler, one))
-        self._refresh()
+        else:
+            self._rules.drop(*((dialler, one) for one in (Way if way is None else (way,))))
 
     def counts(self, dialler: str | None = None, way: Way = Way.BOTH) -> Counts:
         """What went through since the start and what did not, with one dialler (its name) or all."""
@@ -133,21 +126,13 @@ class FaultProxy:
     # What is in force
 
     def _refresh(self) -> None:
-        """Have everything suffer what is in force now, and come back when that changes by itself."""
-        if self._closed:
-            return
-        now = self._loop.time()
-        self._rules.expire(now)
+        """Have everything suffer what is in force now."""
         self._set_door()
         for passage in list(self._passages):
             passage.refresh()
-        if self._change is not None:
-            self._change.cancel()
-        change = self._rules.next_change(now)
-        self._change = None if change is None else self._loop.call_at(change, self._refresh)
 
     def _set_door(self) -> None:
-        for_all = self._rules.effective((), Way.IN, self._loop.time())
+        for_all = self._rules.effective((), Way.IN)
         if not self._up or for_all.refuse:
             self._doors.set(Door.REFUSING)
         else:
@@ -200,7 +185,7 @@ class FaultProxy:
 
     def conditions(self, passage: Passage, way: Way) -> Conditions:
         """See `Station.conditions`."""
-        return self._rules.effective(passage.names, way, self._loop.time())
+        return self._rules.effective(passage.names, way)
 
     def counts_of(self, passage: Passage, way: Way) -> Counts:
         """See `Station.counts_of`."""

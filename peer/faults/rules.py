@@ -1,9 +1,10 @@
 """Which conditions are in force now: rules by peer and direction, each with its end, some coming and going.
 
-Pure in the time it is given (seconds of any steady clock), so that its tests need not wait.
+`Rule` and `Rules` are pure in the time they are given (seconds of any steady clock), so that tests need not wait.
 """
 
-from collections.abc import Hashable, Iterable
+import asyncio
+from collections.abc import Callable, Hashable, Iterable
 
 import msgspec
 
@@ -86,3 +87,54 @@ class Rules:
         """When `effective` may answer otherwise; None if never."""
         moments = [moment for rule in self._rules.values() if (moment := rule.changes_at(now)) is not None]
         return min(moments, default=None)
+
+
+class TimedRules:
+    """Rules on the running event loop's clock. Calls back whenever what is in force may have changed."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rules = Rules()
+        self._changed = changed
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def put(self, key: Hashable, peer: str | None, way: Way, conditions: Conditions, for_s: float | None) -> None:
+        """Have a rule in force from now on, in place of the one of that key. Raises `ValueError`."""
+        now = self._loop.time()
+        until = None if for_s is None else now + for_s
+        self._rules.put(key, Rule(peer=peer, way=way, conditions=conditions, since=now, until=until))
+        self._refresh()
+
+    def drop(self, *keys: Hashable) -> None:
+        """End rules, where they are there."""
+        for key in keys:
+            self._rules.drop(key)
+        self._refresh()
+
+    def clear(self) -> None:
+        """End all."""
+        self._rules.clear()
+        self._refresh()
+
+    def effective(self, names: Iterable[str], way: Way) -> Conditions:
+        """What one direction of the link with a peer suffers now."""
+        return self._rules.effective(names, way, self._loop.time())
+
+    def close(self) -> None:
+        """Call back no more."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _refresh(self) -> None:
+        """Tell of a change, and come back when the next comes by itself."""
+        if self._closed:
+            return
+        now = self._loop.time()
+        self._rules.expire(now)
+        self._changed()
+        if self._timer is not None:
+            self._timer.cancel()
+        change = self._rules.next_change(now)
+        self._timer = None if change is None else self._loop.call_at(change, self._refresh)

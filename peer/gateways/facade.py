@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from tanist.peer.faults.control import Drills
 from tanist.peer.status import HealView, ReignView, Reply, Status
 
 
@@ -39,6 +40,10 @@ class GatewayPeer(Protocol):
     @property
     def applications(self) -> Mapping[str, Any]:
         """The applications of this peer, by name."""
+
+    @property
+    def drills(self) -> Drills:
+        """Injects failures; raises where that is not allowed."""
 
     async def call(
         self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0, **kwargs: Any

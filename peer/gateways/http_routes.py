@@ -8,6 +8,7 @@
 | GET /apps/APP/QUERY | reads |
 | GET /events | WebSocket of events |
 | POST /cluster/handover, /cluster/leave | planned moves |
+| POST /drills/fault, GET and DELETE /drills/faults | injects failures, with --allow-drills |
 | GET / | the page |
 """
 
@@ -18,6 +19,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from tanist.peer.errors import BadRequest, NotFound, UnknownOutcome
+from tanist.peer.gateways import http_drills
 from tanist.peer.gateways.directory import Directory
 from tanist.peer.gateways.facade import GatewayPeer
 from tanist.peer.gateways.http_answers import JsonAnswer, MethodNotAllowed, json_answer
@@ -60,13 +62,16 @@ class Routes:
             "/heals": self._heals,
             "/apps": self._apps,
             "/events": sockets.serve,
+            "/drills/faults": self._faults,
         }
         self._post: dict[str, Handler] = {
             "/cluster/handover": self._handover,
             "/cluster/leave": self._leave,
             "/cluster/abandon-founding": self._abandon_founding,
             "/cluster/accept-loss": self._accept_loss,
+            "/drills/fault": self._inject,
         }
+        self._delete: dict[str, Handler] = {"/drills/faults": self._end_faults}
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; raises `CallError` for what cannot be done."""
@@ -78,12 +83,15 @@ class Routes:
             handler = self._get.get(path)
         elif method == "POST":
             handler = self._post.get(path)
+        elif method == "DELETE":
+            handler = self._delete.get(path)
         else:
             handler = None
         if handler is not None:
             return await handler(request, parse_query(query))
         if path in self._get:
-            raise MethodNotAllowed(f"{path} is read: use GET", "GET, HEAD")
+            allow = "GET, HEAD, DELETE" if path in self._delete else "GET, HEAD"
+            raise MethodNotAllowed(f"{path} is read: use GET", allow)
         if path in self._post:
             raise MethodNotAllowed(f"{path} changes something: use POST", "POST")
         raise NotFound(
@@ -202,6 +210,16 @@ class Routes:
     async def _accept_loss(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         _nothing(await self._small_object(request))
         return json_answer({"last": await self._peer.accept_loss()})
+
+    async def _faults(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        return http_drills.in_force(self._peer.drills)
+
+    async def _inject(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        drills = self._peer.drills
+        return http_drills.inject(drills, await self._small_object(request))
+
+    async def _end_faults(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        return http_drills.end_all(self._peer.drills)
 
     async def _small_object(self, request: web.BaseRequest) -> dict[str, Any]:
         reserved = self._bodies.reserve(request)

@@ -77,7 +77,7 @@ class DataDirectory:
         return cls(path, identity, lock, disk)
 
     @classmethod
-    def open_default(cls, cluster: str, name_base: str) -> "DataDirectory":
+    def open_default(cls, cluster: str, name_base: str, disk: Disk = DISK) -> "DataDirectory":
         """Open the first default directory that no other process has: the one for `name_base`, `name_base`-2, …
 
         Its `identity.name` is the name that goes with it. Raises `DataError`.
@@ -85,7 +85,7 @@ class DataDirectory:
         for _ in range(NAMES_MAX):
             path, name = default_directory(cluster, name_base)
             try:
-                return cls.open(path, cluster, name)
+                return cls.open(path, cluster, name, disk)
             except DataLocked:
                 continue  # Another peer that starts now was faster.
         raise _no_name(cluster, name_base)

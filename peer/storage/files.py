@@ -31,6 +31,11 @@ class Disk:
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
 
+    def append(self, path: Path, data: bytes) -> None:
+        """Write `data` behind what a file has (made if missing)."""
+        with path.open("ab", buffering=0) as file:
+            self.write(file.fileno(), data)
+
     def sync(self, descriptor: int) -> None:
         """Return once the file's bytes and length are on the disk."""
         if sys.platform == "darwin":

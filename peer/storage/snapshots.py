@@ -192,8 +192,7 @@ class SnapshotStore:
             raise SnapshotDamaged(f"more bytes came for the snapshot of index {meta.index} than its {meta.bytes}")
         if offset == 0:
             _remove([path for path in self._directory.glob("*" + _PART_SUFFIX) if path != part], self._disk)
-        with part.open("ab") as file:
-            file.write(data)
+        self._disk.append(part, data)
         return have + len(data)
 
     def _finish(self, meta: SnapshotMeta) -> None:

@@ -12,7 +12,7 @@ from tanist.election.records import DamageRecord, Record, SeenRecord, SnapshotRe
 from tanist.peer.storage.aside import keep_aside
 from tanist.peer.storage.datadir import DataDirectory
 from tanist.peer.storage.errors import JournalFailed, SnapshotDamaged, SnapshotMissing
-from tanist.peer.storage.files import DISK
+from tanist.peer.storage.files import DISK, Disk
 from tanist.peer.storage.journal import Journal, Repair
 from tanist.peer.storage.recovery import Recovery
 from tanist.peer.storage.snapshots import SnapshotStore
@@ -36,7 +36,10 @@ class Opened(NamedTuple):
 
 
 async def open_data(
-    directory: DataDirectory, on_persisted: Callable[[int], None], on_failed: Callable[[JournalFailed], None]
+    directory: DataDirectory,
+    on_persisted: Callable[[int], None],
+    on_failed: Callable[[JournalFailed], None],
+    disk: Disk = DISK,
 ) -> Opened:
     """Open the journal and the snapshots of a data directory. Raises `StorageError`, `OSError`.
 
@@ -50,11 +53,11 @@ async def open_data(
     start = directory.identity.incarnation
     repair = Repair(directory.peer, start, directory.identity.opened, directory.aside)
     journal, recovery = await Journal.open(
-        directory.journal, directory.owner, on_persisted=persisted, on_failed=on_failed, repair=repair
+        directory.journal, directory.owner, on_persisted=persisted, on_failed=on_failed, disk=disk, repair=repair
     )
     try:
         stored = Stored.replay(recovery.records)
-        store = await SnapshotStore.open(directory.snapshots)
+        store = await SnapshotStore.open(directory.snapshots, disk)
         damage = [recovery.damage] if recovery.damage else []
         data, flaw = await _load(store, stored)
         records: list[Record] = []
@@ -62,7 +65,7 @@ async def open_data(
             damage.append(flaw)
             # The entries behind the snapshot are of no use without it, and leave the journal with it.
             segments = sorted(directory.journal.glob("*"))
-            await asyncio.to_thread(keep_aside, segments, directory.aside, DISK)
+            await asyncio.to_thread(keep_aside, segments, directory.aside, disk)
             await asyncio.to_thread(store.keep_aside, stored.snapshot, directory.aside)
             records = [SnapshotRecord(NO_SNAPSHOT, False)]
         # What others know of a later state of this peer counts for its starts too.

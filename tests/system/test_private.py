@@ -12,8 +12,8 @@ from pathlib import Path
 import aiohttp
 
 from system.cluster import Cluster
-from tanist.peer.drills.process import PeerProcess
 from system.test_hostile import connected
+from tanist.peer.drills.process import PeerProcess
 
 DIARY = '''
 from tanist.peer.application import Application, Context, Refused, command, query

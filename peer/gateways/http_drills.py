@@ -1,0 +1,28 @@
+"""The addresses for injecting failures: `POST /drills/fault`, `GET` and `DELETE /drills/faults`."""
+
+from typing import Any
+
+from tanist.peer.errors import BadRequest, Overloaded
+from tanist.peer.faults.control import Drills, TooMany
+from tanist.peer.faults.requests import fault_from
+from tanist.peer.gateways.http_answers import JsonAnswer, json_answer
+
+
+def inject(drills: Drills, fields: dict[str, Any]) -> JsonAnswer:
+    """Begin a fault; answers with it. Raises `BadRequest`, `Overloaded`."""
+    try:
+        return json_answer({"fault": drills.inject(fault_from(fields))})
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    except TooMany as error:
+        raise Overloaded(str(error)) from None
+
+
+def in_force(drills: Drills) -> JsonAnswer:
+    """Answers with all faults of now."""
+    return json_answer({"faults": drills.in_force()})
+
+
+def end_all(drills: Drills) -> JsonAnswer:
+    """End all faults; answers with those that were in force."""
+    return json_answer({"ended": drills.end_all()})
