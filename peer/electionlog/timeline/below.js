@@ -40,6 +40,7 @@ function writeLegend() {
     signs.push(sign([['path', {class: `arrow ${kind} ${ok ? 'ok' : 'not'}`, d: arrowPath([[4, 5], [40, 20]], ok)}]], name, means, kind));
   }
   byId('signs').replaceChildren(...signs);
+  byId('legend').open = !place.phone;
 }
 
 function writeReigns() {

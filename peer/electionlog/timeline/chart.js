@@ -6,7 +6,7 @@ const ROW_PX = 24;
 
 const chart = document.getElementById('chart');
 patterns(chart);
-const layers = Object.fromEntries(['ground', 'bands', 'bars', 'arrows', 'dots', 'labels', 'overlay']
+const layers = Object.fromEntries(['ground', 'bands', 'bars', 'arrows', 'dots', 'labels', 'overlay', 'names']
   .map(name => [name, new Layer(chart, name)]));
 const hidden = new Set(); // Kinds of messages that are not shown.
 const state = {selected: null, hover: null, cursor: null, found: new Set(), printing: 0};
@@ -77,8 +77,8 @@ function drawGround() {
 /** What is in the gutter, or over the lanes: over all that moves. */
 function drawNames() {
   const x = place.phone ? 4 : 8;
-  if (!place.phone) layers.labels.put('rect', {class: 'gutter', x: 0, y: 0, width: place.gutter, height: place.height});
-  const put = (y, text, cls) => layers.labels.put('text', {class: cls, x, y}, text);
+  if (!place.phone) layers.names.put('rect', {class: 'gutter', x: 0, y: 0, width: place.gutter, height: place.height});
+  const put = (y, text, cls) => layers.names.put('text', {class: cls, x, y}, text);
   put(place.phone ? place.reignsTop - 3 : place.reignsTop + 16, 'who serves', 'name dim');
   timeline.lanes.forEach((lane, n) => {
     const room = place.phone ? 40 : Math.floor((place.gutter - 16) / 7.5);

@@ -176,7 +176,8 @@ class _Drawing:
         if before is not None:
             text += f", after {before.term}"
             if before.calls_waited:
-                text += f"; {before.calls_waited} calls waited, the longest {duration(before.longest_wait_ms)}"
+                calls = f"{before.calls_waited} call{'s' * (before.calls_waited != 1)}"
+                text += f"; {calls} waited, the longest {duration(before.longest_wait_ms)}"
         if after is not None:
             text += f"; then {after.term}"
         return Gap(self.relative(begin), self.relative(end), self._in_words(text))

@@ -178,11 +178,11 @@ window.addEventListener('beforeprint', () => { state.printing = PAPER_PX; draw()
 window.addEventListener('afterprint', () => { state.printing = 0; redraw(); });
 new ResizeObserver(redraw).observe(chart.parentElement);
 
+draw();
 writeSummary();
 writeLegend();
 writeReigns();
 writeClocks();
+writeStory();
 select(null);
 drawn.push(storySoon);
-draw();
-writeStory();

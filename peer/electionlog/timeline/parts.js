@@ -96,7 +96,8 @@ function drawSpans() {
         paths[`${span.state}-end`] = (paths[`${span.state}-end`] || '') + (span.state === 'gone' ? cross(x1, y, 6) : box(x1 - 4, y - 4, x1 + 4, y + 4));
       }
     }
-    label(x1 + (half > 1 ? 0 : 10), x2, y + (half > 1 ? 4 : -5), namesOf(span), half > 1 ? 'on' : 'small');
+    const style = span.state === 'seeking' || span.state === 'candidate' ? 'on patterned' : half > 1 ? 'on' : 'small';
+    if (x2 - x1 > LABEL_CHAR_PX) label(x1 + (half > 1 ? 0 : 10), Math.min(x2, absentFrom(span)), y + (half > 1 ? 4 : -5), namesOf(span), style);
     const reachable = Math.max(half, 6);
     targets.push({kind: 'span', index, rank: 6, x1, y1: y - reachable, x2: wide, y2: y + reachable});
   });
@@ -112,6 +113,12 @@ function namesOf(span) {
     case 'stopped': return ['stopped'];
     default: return [span.state];
   }
+}
+
+/** Where a bar is first covered by an absence that begins in it. */
+function absentFrom(span) {
+  const covers = absence => absence.lane === span.lane && absence.begin < span.end && absence.end > Math.max(span.begin, view.from);
+  return Math.min(...timeline.absences.filter(covers).map(absence => xOf(absence.begin)));
 }
 
 function drawAbsences() {

@@ -11,11 +11,13 @@ import msgspec
 from tanist.election.events import ServerLost
 from tanist.peer.electionlog.line import LogLine
 from tanist.peer.electionlog.reigns import Reign, ReignBook
-from tanist.peer.electionlog.timeline.model import GONE, STOPPED
+from tanist.peer.electionlog.timeline.model import SERVER, UNKNOWN
 from tanist.peer.electionlog.timeline.states import Away, State
 
 TICKS = 1000
 """Ticks of a millisecond: moments are handed to the book of reigns as whole numbers, which it only compares."""
+ROWS_MAX = 5
+"""Rows of reigns that lie beside one another: more sides than a cluster splits into. Further ones share the last."""
 GAP_MS_MIN = 0.5
 """A shorter gap is none that anybody could see: a hand-over between two lines."""
 
@@ -53,18 +55,24 @@ class Serving:
 
     def served(self, end: float, spans: Iterable[State], absences: Iterable[Away]) -> list[Served]:
         """All reigns that began, by their begin. What no line ends lasts until `end`."""
-        missing: dict[str, list[Interval]] = {}
+        own: dict[str, list[Interval]] = {}
         for span in spans:
-            if span.state in (STOPPED, GONE):
-                missing.setdefault(span.peer, []).append((span.begin, span.end))
+            kept = own.setdefault(span.peer, [])
+            if span.state in (SERVER, UNKNOWN):
+                kept.append((span.begin, span.end))
+        missing: dict[str, list[Interval]] = {}
         for absence in absences:
             missing.setdefault(absence.peer, []).append((absence.begin, absence.end))
-        found = []
-        for reign in self._book.reigns():
-            if (served := self._one(reign, end)) is not None:
-                served.parts = _without((served.begin, served.end), missing.get(reign.server, []))
-                found.append(served)
+        found = [served for reign in self._book.reigns() if (served := self._one(reign, end)) is not None]
         found.sort(key=lambda served: served.begin)
+        for one in found:
+            server = one.reign.server
+            # Its own roles say more than the book: they also end with its process.
+            one.parts = _within((one.begin, one.end), own.get(server, [(one.begin, one.end)]))
+            if one.parts:
+                one.end = one.parts[-1][1]
+                one.lasts = one.lasts and one.end == end
+            one.parts = _without(one.parts, missing.get(server, []))
         _stack(found)
         return found
 
@@ -96,25 +104,36 @@ def _ms(ticks: int | None) -> float | None:
     return None if ticks is None else ticks / TICKS
 
 
-def _without(whole: Interval, holes: Iterable[Interval]) -> list[Interval]:
-    """What is left of an interval outside the holes."""
-    parts = []
-    begin, end = whole
-    for hole_begin, hole_end in sorted(holes):
-        if hole_end <= begin or hole_begin >= end:
-            continue
-        if hole_begin > begin:
-            parts.append((begin, hole_begin))
-        begin = hole_end
-    if begin < end:
-        parts.append((begin, end))
+def _within(whole: Interval, others: Iterable[Interval]) -> list[Interval]:
+    """The parts of an interval that lie in others, which are in order and apart; those that touch become one."""
+    parts: list[Interval] = []
+    for begin, end in others:
+        begin, end = max(begin, whole[0]), min(end, whole[1])
+        if begin < end:
+            if parts and parts[-1][1] == begin:
+                begin = parts.pop()[0]
+            parts.append((begin, end))
     return parts
+
+
+def _without(parts: Iterable[Interval], holes: Iterable[Interval]) -> list[Interval]:
+    """What is left of parts outside the holes."""
+    left = list(parts)
+    for hole_begin, hole_end in holes:
+        cut = []
+        for begin, end in left:
+            if hole_end <= begin or hole_begin >= end:
+                cut.append((begin, end))
+                continue
+            cut += [part for part in ((begin, hole_begin), (hole_end, end)) if part[0] < part[1]]
+        left = cut
+    return left
 
 
 def _stack(found: Sequence[Served]) -> None:
     """Put each reign into the first row in which the one before it has ended."""
-    ends: list[float] = []
+    ends = [float("-inf")] * ROWS_MAX
     for served in found:
-        row = next((row for row, end in enumerate(ends) if end <= served.begin), len(ends))
-        ends[row : row + 1] = [served.end]
+        row = next((row for row, end in enumerate(ends) if end <= served.begin), ROWS_MAX - 1)
+        ends[row] = max(ends[row], served.end)
         served.row = row
