@@ -30,7 +30,14 @@ from tanist.election.events import (
     Woke,
 )
 from tanist.peer.electionlog.line import LogLine, as_json, make_line
-from tanist.peer.electionlog.peer_events import ClientsWaited, LoopStalled, PeerStarted, PeerStopped
+from tanist.peer.electionlog.peer_events import (
+    ClientsWaited,
+    FaultEnded,
+    FaultInjected,
+    LoopStalled,
+    PeerStarted,
+    PeerStopped,
+)
 from tanist.peer.electionlog.timeline import building
 from tanist.peer.electionlog.timeline.bands import Mark
 from tanist.peer.electionlog.timeline.building import Builder
@@ -268,6 +275,29 @@ def test_peers_without_a_log_have_a_lane_if_others_say_their_name() -> None:
     )
     assert [(lane.name, lane.logged) for lane in found.lanes] == [("b", True), ("carl", False)]
     assert [arrow.text for arrow in found.arrows] == ["carl lends b the entries 1 to 2"]
+
+
+def test_faults_are_bands_until_they_end_or_their_process_does() -> None:
+    slow = FaultInjected("f1", "slow-disk", "200 ms a write", 500.0)
+    found = shown(
+        at(0, "a", STARTED),
+        at(10, "a", slow),
+        at(20, "b", FaultInjected("f1", "pause", "", 30.0)),
+        at(100, "a", FaultEnded("f1", "slow-disk", "", "its time is over")),
+        at(200, "a", FaultInjected("f2", "clock", "+1 h", float("nan"))),
+        at(300, "a", STARTED, "2-1"),
+        at(400, "a", FaultInjected("f1", "slow-disk", "", 5000.0), "2-1"),
+        at(900, "b", LoopStalled(1.0)),
+    )
+    told = [(band.lane, band.kind, band.begin, band.end) for band in found.bands]
+    assert told == [
+        (0, "slow-disk", 10, 100),
+        (1, "pause", 20, 50),
+        (0, "clock", 200, 300),
+        (0, "slow-disk", 400, 900),
+    ]
+    assert found.bands[0].text == "slow-disk 200 ms a write"
+    assert found.lines[found.bands[0].line].event == "fault_injected"
 
 
 def test_marks_are_bands_in_their_lanes() -> None:

@@ -3,9 +3,9 @@
 from collections import deque
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 from tanist.peer.electionlog.line import LogLine
+from tanist.peer.electionlog.peer_events import FaultEnded, FaultInjected, PeerStarted
 from tanist.peer.electionlog.timeline.states import KEPT_MAX
 
 OPEN_MAX = 256
@@ -55,13 +55,17 @@ class Faults:
 
     def take(self, at: float, number: int, line: LogLine) -> None:
         """Take in one line."""
-        match line.event:
-            case "fault_injected":
-                self._injected(at, number, line)
-            case "fault_ended":
-                if fault := self._open.pop(_key(line), None):
-                    fault.last_ms = at
-            case "peer_started" if self._open:
+        match line.body:
+            case FaultInjected(fault=name, failure=failure, detail=detail, for_ms=for_ms):
+                meant = for_ms if isfinite(for_ms) else 0.0
+                fault = Fault(line.peer, failure, at, _OPEN, f"{failure} {detail}".rstrip(), number, meant)
+                self._found.append(fault)
+                if len(self._open) < OPEN_MAX:
+                    self._open[line.peer, name] = fault
+            case FaultEnded(fault=name):
+                if ended := self._open.pop((line.peer, name), None):
+                    ended.last_ms = at
+            case PeerStarted() if self._open:
                 # Faults inside a process end with it.
                 for key in [key for key in self._open if key[0] == line.peer]:
                     self._open.pop(key).last_ms = at
@@ -72,21 +76,3 @@ class Faults:
             if fault.last_ms == _OPEN:
                 fault.last_ms = min(end, fault.begin + fault.for_ms) if fault.for_ms > 0 else end
         return list(self._found)
-
-    def _injected(self, at: float, number: int, line: LogLine) -> None:
-        fields = line.fields
-        for_ms = fields.get("for_ms")
-        meant = float(for_ms) if isinstance(for_ms, int | float) and isfinite(for_ms) else 0.0
-        kind = _word(fields.get("kind")) or "fault"
-        fault = Fault(line.peer, kind, at, _OPEN, _word(fields.get("detail")), number, meant)
-        self._found.append(fault)
-        if len(self._open) < OPEN_MAX:
-            self._open[_key(line)] = fault
-
-
-def _key(line: LogLine) -> tuple[str, str]:
-    return line.peer, _word(line.fields.get("fault")) or _word(line.fields.get("kind"))
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""

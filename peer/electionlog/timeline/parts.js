@@ -5,6 +5,7 @@ const BAR_PX = {server: 24, candidate: 20, seeking: 14, client: 14, stopped: 2, 
 const DOTS_PX = 11; // Marks of lines that are nearer to one another become one mark.
 const LABEL_CHAR_PX = 6.6;
 const ARROW_LABELS_MAX = 40;
+const ARROWS_STRONG_MAX = 250; // More are drawn faintly: then bars matter, and arrows come forth by zooming in.
 
 const inView = (begin, end) => end >= view.from && begin <= view.to;
 const clipped = x => Math.min(view.left + view.width + 20, Math.max(view.left - 20, x));
@@ -151,6 +152,7 @@ function drawArrows() {
     shown.push([arrow, points]);
   });
   for (const [name, d] of Object.entries(paths)) layers.arrows.put('path', {class: `arrow ${name}`, d});
+  layers.arrows.group.setAttribute('class', shown.length > ARROWS_STRONG_MAX ? 'arrows many' : 'arrows');
   if (shown.length <= ARROW_LABELS_MAX) shown.forEach(([arrow, points]) => nameArrow(arrow, points));
 }
 
