@@ -76,10 +76,20 @@ async def test_faults_are_injected_listed_and_ended_by_http(tmp_path: Path) -> N
         status, answer = await ask(peer, "DELETE", "/drills/faults")
         assert status == 200 and [one["id"] for one in answer["ended"]] == ["f1"]
         assert (await ask(peer, "GET", "/drills/faults"))[1] == {"faults": []}
+        assert (await ask(peer, "DELETE", "/drills/faults?id=f1"))[0] == 404
         (injected,) = events(tmp_path, "a", "fault_injected")
         assert injected == {"fault": "f1", "failure": "noted", "detail": "a hammer", "for_ms": 3_600_000}
         (ended,) = events(tmp_path, "a", "fault_ended")
         assert ended["fault"] == "f1" and ended["reason"] == "it was ended on request"
+
+
+async def test_one_of_several_faults_is_ended(tmp_path: Path) -> None:
+    async with running(tmp_path, "a") as (peer,):
+        for _ in range(3):
+            await ask(peer, "POST", "/drills/fault", json=NOTED)
+        status, answer = await ask(peer, "DELETE", "/drills/faults?id=f2")
+        assert status == 200 and [one["id"] for one in answer["ended"]] == ["f2"]
+        assert [one.id for one in peer.drills.in_force()] == ["f1", "f3"]
 
 
 async def test_a_peer_that_allows_no_drills_refuses_them(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from faults_target import DEADLINE_S, Stream, Target, dial, dialler, hello
 
 from tanist.peer.faults import Conditions, Counts, FaultProxy, Way, clear_link, set_link
+from tanist.peer.faults.conditions import RESEND_MS
 from tanist.transport.hello import HELLO, encode_hello
 
 SILENCE_S = 0.15
@@ -45,7 +46,7 @@ async def until(reached: Callable[[], bool]) -> None:
 
 def met(counts: Counts) -> int:
     """How many frames the other side sent."""
-    return counts.frames + counts.lost - counts.duplicated
+    return counts.frames + counts.dropped - counts.duplicated
 
 
 async def works_as_before(proxy: FaultProxy, stream: Stream) -> None:
@@ -88,26 +89,38 @@ async def test_a_rule_meets_the_named_dialler_only(proxy: FaultProxy) -> None:
         assert (await bob.frame())[1] == b"held"
 
 
-async def test_loss_and_duplication_are_counted_frame_by_frame(proxy: FaultProxy, target: Target) -> None:
+async def test_what_is_lost_comes_late_and_all_behind_it_too(proxy: FaultProxy, target: Target) -> None:
+    async with dialler(proxy.address) as bob:
+        await echoed(bob)
+        proxy.set(Conditions(loss=0.3), "bob", way=Way.IN)
+        took = [await echoed(bob, b"%d" % number) for number in range(12)]
+        lost = proxy.counts("bob", Way.IN).lost
+        assert 1 <= lost <= 8 and sum(each >= RESEND_MS / 1000 for each in took) == lost
+        proxy.clear()
+        await works_as_before(proxy, bob)
+        assert target.came[:13] == [b"x", *(b"%d" % number for number in range(12))]
+
+
+async def test_dropped_and_doubled_frames_are_counted(proxy: FaultProxy, target: Target) -> None:
     target.echo = False
     async with dialler(proxy.address) as bob:
-        proxy.set(Conditions(loss=0.3, duplicate=0.2), "bob", way=Way.IN)
+        proxy.set(Conditions(drop=0.3, duplicate=0.2), "bob", way=Way.IN)
         for number in range(1000):
             bob.send(b"%d" % number)
         await until(lambda: met(proxy.counts("bob", Way.IN)) == 1001)
         counts = proxy.counts("bob", Way.IN)
         await target.until(lambda: len(target.came) == counts.frames - 1)
-        assert 200 < counts.lost < 400 and 80 < counts.duplicated < 200
+        assert 200 < counts.dropped < 400 and 80 < counts.duplicated < 200
         numbers = [int(value) for value in target.came]
         assert numbers == sorted(numbers), "frames keep their order"
 
 
-async def test_the_hello_gets_through_all_loss(proxy: FaultProxy, target: Target) -> None:
-    proxy.set(Conditions(loss=1.0, duplicate=1.0))
+async def test_the_hello_is_never_dropped(proxy: FaultProxy, target: Target) -> None:
+    proxy.set(Conditions(drop=1.0, duplicate=1.0))
     async with dialler(proxy.address) as bob:
         bob.send(b"lost")
         assert await bob.nothing_for(SILENCE_S)
-        assert proxy.counts("bob", Way.IN).lost == 1 and target.came == []
+        assert proxy.counts("bob", Way.IN).dropped == 1 and target.came == []
 
 
 async def test_bandwidth_is_what_it_says(proxy: FaultProxy, target: Target) -> None:

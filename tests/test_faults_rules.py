@@ -15,11 +15,11 @@ def rule(
 def test_conditions_add_up() -> None:
     both = merge(
         [
-            Conditions(delay_ms=10, loss=0.5, bandwidth=100),
+            Conditions(delay_ms=10, loss=0.5, drop=0.25, bandwidth=100),
             Conditions(delay_ms=5, loss=0.5, blackhole=True, reset_after=9),
         ]
     )
-    assert both == Conditions(delay_ms=15, loss=0.75, bandwidth=100, blackhole=True, reset_after=9)
+    assert both == Conditions(delay_ms=15, loss=0.75, drop=0.25, bandwidth=100, blackhole=True, reset_after=9)
     assert merge([]) == CLEAR
 
 

@@ -7,6 +7,10 @@ import msgspec
 
 DELAY_MS_MAX = 60_000
 """Far beyond every deadline of the slowest pace: a longer delay is a cut, and is said more plainly as one."""
+RESEND_MS = 200.0
+"""The least time after which a lost segment is sent again, on Linux; as in the virtual world."""
+RESENDS_MAX = 6
+"""Losses of one frame in a row: after 12.6 seconds it comes, however bad the link is."""
 PHASE_MS_MAX = 3_600_000
 """An hour: a link that flaps more slowly does not flap."""
 
@@ -26,7 +30,7 @@ class Way(StrEnum):
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the bytes of one direction meet. Frames are the protocol's; a hello is delayed, never lost or doubled.
+    """What the bytes of one direction meet. Frames are the protocol's; a hello is never dropped or doubled.
 
     Given without any field it is a good link. `problems` says what is wrong with one.
     """
@@ -36,14 +40,18 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     jitter_ms: float = 0.0
     """The delay of each frame differs by up to this much, both ways; frames keep their order, as in TCP."""
     loss: float = 0.0
-    """The share of frames, 0 to 1, that never arrive."""
+    """The share of frames, 0 to 1, that get lost on the way. TCP sends them again, so that they come late, and all behind
+    them too: by `RESEND_MS`, twice as much when lost again, and so on."""
+    drop: float = 0.0
+    """The share of frames, 0 to 1, that never arrive though the connection stands. No TCP does that: a peer stays safe,
+    and who waits for an answer may wait until something else moves."""
     duplicate: float = 0.0
     """The share of frames, 0 to 1, that arrive twice."""
     bandwidth: float = 0.0
     """Bytes a second that get through; 0 is no limit. What is too much waits, and then the sender does."""
     blackhole: bool = False
     """Nothing arrives, the end of a connection neither, and nobody is told. TCP sends again what got no answer: so
-    what was sent on a connection that still stands when this ends comes then, in one burst. For good: `loss` 1."""
+    what was sent on a connection that still stands when this ends comes then, in one burst. For good: `drop` 1."""
     refuse: bool = False
     """Connections are reset, and new ones refused."""
     reset_after: int | None = None
@@ -69,7 +77,7 @@ def problems(conditions: Conditions) -> list[str]:
     for name in ("delay_ms", "jitter_ms"):
         if not 0 <= getattr(conditions, name) <= DELAY_MS_MAX:
             found.append(f"{name} must be from 0 to {DELAY_MS_MAX}; for longer, use blackhole")
-    for name in ("loss", "duplicate"):
+    for name in ("loss", "drop", "duplicate"):
         if not 0 <= getattr(conditions, name) <= 1:
             found.append(f"{name} is a share of frames: it must be from 0 to 1")
     for name in ("up_ms", "down_ms"):
@@ -103,6 +111,7 @@ def merge(several: Iterable[Conditions]) -> Conditions:
             delay_ms=merged.delay_ms + one.delay_ms,
             jitter_ms=merged.jitter_ms + one.jitter_ms,
             loss=1 - (1 - merged.loss) * (1 - one.loss),
+            drop=1 - (1 - merged.drop) * (1 - one.drop),
             duplicate=1 - (1 - merged.duplicate) * (1 - one.duplicate),
             bandwidth=min((b for b in (merged.bandwidth, one.bandwidth) if b), default=0.0),
             blackhole=merged.blackhole or one.blackhole,

@@ -42,6 +42,9 @@ SOON_S = 0.05
 """Before what ends or stops the process, so that the answer to whoever asked for it leaves first."""
 
 
+ON_REQUEST = "it was ended on request"
+
+
 class TooMany(Exception):
     """No more faults can be injected now."""
 
@@ -103,7 +106,13 @@ class Drills:
             for one in self._faults.values()
         ]
 
-    def end_all(self, why: str = "it was ended on request") -> list[FaultView]:
+    def end(self, name: str) -> FaultView:
+        """End one fault now, by its id. Raises `KeyError` when it is not in force (any more)."""
+        ended = {view.id: view for view in self.in_force()}[name]
+        self._end(name, ON_REQUEST)
+        return ended
+
+    def end_all(self, why: str = ON_REQUEST) -> list[FaultView]:
         """End all faults now; gives those that were in force."""
         ended = self.in_force()
         for name in list(self._faults):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from tanist.peer.faults.conditions import CLEAR, Conditions
+from tanist.peer.faults.conditions import CLEAR, RESEND_MS, RESENDS_MAX, Conditions
 from tanist.peer.faults.framing import Cutter, is_message
 
 WAITING_BYTES_MAX = 4 << 20
@@ -23,7 +23,9 @@ class Counts(msgspec.Struct):
     bytes: int = 0
     """Bytes that arrived."""
     lost: int = 0
-    """Frames that were lost."""
+    """Frames that were lost on the way, and came late."""
+    dropped: int = 0
+    """Frames that never arrived."""
     duplicated: int = 0
     """Frames that arrived twice."""
     resets: int = 0
@@ -114,8 +116,8 @@ class Lane:
             on_first(frame)
         conditions = self._conditions
         shaped = is_message(frame) and not self._cutter.raw
-        if shaped and conditions.loss and self._random.random() < conditions.loss:
-            self.counts.lost += 1
+        if shaped and conditions.drop and self._random.random() < conditions.drop:
+            self.counts.dropped += 1
             return
         self._send(frame)
         if shaped and conditions.duplicate and self._random.random() < conditions.duplicate:
@@ -152,9 +154,20 @@ class Lane:
         delay_ms = conditions.delay_ms
         if conditions.jitter_ms:
             delay_ms += self._random.uniform(-conditions.jitter_ms, conditions.jitter_ms)
-        self._last = max(self._last, leaves + max(0.0, delay_ms) / 1000)
+        delay_ms = max(0.0, delay_ms)
+        if conditions.loss:
+            delay_ms += self._resent_ms(conditions.loss)
+        self._last = max(self._last, leaves + delay_ms / 1000)
         self._waiting.append((self._last, frame))
         self.waiting_bytes += len(frame)
+
+    def _resent_ms(self, loss: float) -> float:
+        """What it costs that a frame may be lost, and lost again."""
+        resent = 0
+        while resent < RESENDS_MAX and self._random.random() < loss:
+            resent += 1
+        self.counts.lost += resent > 0
+        return RESEND_MS * ((1 << resent) - 1)
 
     def _release(self) -> None:
         """Hand over what has arrived, and come back for the rest."""

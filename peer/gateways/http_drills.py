@@ -1,8 +1,9 @@
 """The addresses for injecting failures: `POST /drills/fault`, `GET` and `DELETE /drills/faults`."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from tanist.peer.errors import BadRequest, Overloaded
+from tanist.peer.errors import BadRequest, NotFound, Overloaded
 from tanist.peer.faults.control import Drills, TooMany
 from tanist.peer.faults.requests import fault_from
 from tanist.peer.gateways.http_answers import JsonAnswer, json_answer
@@ -23,6 +24,12 @@ def in_force(drills: Drills) -> JsonAnswer:
     return json_answer({"faults": drills.in_force()})
 
 
-def end_all(drills: Drills) -> JsonAnswer:
-    """End all faults; answers with those that were in force."""
-    return json_answer({"ended": drills.end_all()})
+def end(drills: Drills, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+    """End all faults, or with `?id=` that one; answers with those that were in force. Raises `NotFound`."""
+    if "id" not in query:
+        return json_answer({"ended": drills.end_all()})
+    name = query["id"][-1].decode(errors="replace")
+    try:
+        return json_answer({"ended": [drills.end(name)]})
+    except KeyError:
+        raise NotFound(f"there is no fault {name[:20]!r} in force; GET /drills/faults lists them") from None

@@ -219,7 +219,7 @@ class Routes:
         return http_drills.inject(drills, await self._small_object(request))
 
     async def _end_faults(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
-        return http_drills.end_all(self._peer.drills)
+        return http_drills.end(self._peer.drills, query)
 
     async def _small_object(self, request: web.BaseRequest) -> dict[str, Any]:
         reserved = self._bodies.reserve(request)
