@@ -40,8 +40,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     jitter_ms: float = 0.0
     """The delay of each frame differs by up to this much, both ways; frames keep their order, as in TCP."""
     loss: float = 0.0
-    """The share of frames, 0 to 1, that get lost on the way. TCP sends them again, so that they come late, and all behind
-    them too: by `RESEND_MS`, twice as much when lost again, and so on."""
+    """The share of frames, 0 to 1, that get lost on the way. TCP sends them again: they come late, and all behind them
+    too, by `RESEND_MS`, twice as much when lost again, and so on."""
     drop: float = 0.0
     """The share of frames, 0 to 1, that never arrive though the connection stands. No TCP does that: a peer stays safe,
     and who waits for an answer may wait until something else moves."""
