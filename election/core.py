@@ -347,7 +347,8 @@ class Core:
         assert isinstance(behaviour, FollowingServer)
         node = self.node
         ago = (node.now - behaviour.heard_at) / MS
-        node.emit(events.ServerLost(behaviour.server, str(behaviour.term), evidence, detail, ago, node.commit))
+        lost = (behaviour.server, str(behaviour.term), evidence, detail, ago)
+        node.emit(events.ServerLost(*lost, node.commit, node.fallbacks.told()))
         if evidence not in ENDS_RETRIES:
             node.stability.lost(behaviour.server, node.now)
         self._end_following()

@@ -28,6 +28,8 @@ class Kind(IntEnum):
     """One of its entries. Body: an encoded `ArchivedEntry`."""
     HEALED = 9
     """All of it is here: its entries' fate is decided. Body: an encoded `HealEnded`."""
+    ACCOUNT = 10
+    """What one peer saw of a change of servers. Its body is the running peer's; elections look into none."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -95,7 +97,7 @@ class Proposal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     body: bytes
 
 
-PROPOSED_KINDS = frozenset({Kind.COMMAND, Kind.SESSION_OPENED, Kind.SESSION_CLOSED})
+PROPOSED_KINDS = frozenset({Kind.COMMAND, Kind.SESSION_OPENED, Kind.SESSION_CLOSED, Kind.ACCOUNT})
 """Kinds that a peer may propose; the others only the server writes."""
 BODY_BYTES_MAX = 1 << 20
 """Bytes of one entry's body: a larger thing is streamed in parts."""

@@ -46,6 +46,8 @@ class ServerLost(Event, frozen=True):
     detail: str
     heard_ms_ago: float
     committed: int = 0
+    fallbacks: list[str] = []
+    """The fallback list at that moment, as in `ListPublished`."""
 
 
 class RetryStarted(Event, frozen=True):

@@ -40,6 +40,10 @@ class FallbackList(msgspec.Struct, frozen=True, array_like=True):
                 return i
         return None
 
+    def told(self) -> list[str]:
+        """The list for people and logs, best first: "name counts (reason)", or "waits" for one that does not count."""
+        return [f"{e.name} {'counts' if e.counts else 'waits'} ({e.reason})" for e in self.entries]
+
     def counts(self, peer: str) -> bool:
         """Whether the list says that acknowledgements wait for this peer's disk."""
         return any(e.id == peer and e.counts for e in self.entries)

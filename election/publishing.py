@@ -41,10 +41,9 @@ class Publishing:
         if changed or _shape(ranked) != _shape(reign.list.entries) or not reign.list.version:
             reign.list = FallbackList(reign.term, reign.list.version + 1, ranked)
             node.keep_list(reign.list, node.me.id, node.me.address)
-            told = [f"{e.name} {'counts' if e.counts else 'waits'} ({e.reason})" for e in ranked]
             heard = [(node.now - in_touch[e.id].heard_at) / MS for e in ranked]
             names = [e.id for e in ranked]
-            node.emit(events.ListPublished(str(reign.term), reign.list.version, told, names, heard))
+            node.emit(events.ListPublished(str(reign.term), reign.list.version, reign.list.told(), names, heard))
             return True
         reign.list = node.fallbacks = FallbackList(reign.term, reign.list.version, ranked)
         return False

@@ -22,6 +22,7 @@ from tanist.peer.application.machine import Outcome
 from tanist.peer.application.replies import decode_reply
 from tanist.peer.errors import CallError, NoServer, Overloaded, UnknownOutcome
 from tanist.peer.status import Receipt, Reply, TermView
+from tanist.peer.waits import Waits
 
 CALLS_MAX = 8_192
 """Calls of one peer waiting at once; the replies kept for its session have the same bound."""
@@ -80,6 +81,7 @@ class Calls:
         self._opened = False
         self._failed_over_at: float | None = None
         self._closing = False
+        self.waits = Waits()
         self.session = _new_session()
         self.past_sessions: deque[str] = deque(maxlen=SESSIONS_REMEMBERED)
         self.local_sessions: set[str] = {self.session}
@@ -101,6 +103,8 @@ class Calls:
             raise Overloaded(f"this peer takes no more calls now: {why}")
         future: asyncio.Future[Reply] = self._loop.create_future()
         call = Call(app, name, msgspec.Raw(arguments), key, future, self._loop.time())
+        if not self._pending:
+            self.waits.asked(call.since)
         sequence = self._enqueue(call)
         call.timer = self._loop.call_later(timeout_s, self._timed_out, call)
         if self._reachable:
@@ -137,6 +141,8 @@ class Calls:
             call = pending.get(sequence)
             if call is None:
                 continue
+            if call.sent:
+                self.waits.sent_again(sequence)
             call.sent += 1
             command = Command(session, sequence, floor, call.app, call.name, call.arguments, call.key)
             proposals.append(Proposal(Kind.COMMAND, _encode(command)))
@@ -147,12 +153,15 @@ class Calls:
 
     def server_changed(self, reachable: bool) -> int:
         """Another server, or none. Returns how many calls were sent again."""
-        if self._reachable and not reachable:
-            self._failed_over_at = self._loop.time()
+        if self._reachable:
+            self.waits.begin()
+            if not reachable:
+                self._failed_over_at = self._loop.time()
         self._reachable = reachable
         self._unsent.clear()
         if not reachable:
             return 0
+        self.waits.found(len(self._pending))
         self._opened = False
         return self.send_all()
 
@@ -184,9 +193,12 @@ class Calls:
         view = TermView(last.number, last.holder)
         waited = 0
         longest = 0.0
+        before = len(pending)
         for outcome in outcomes:
             call = pending.get(outcome.sequence)
             if call is None or outcome.session != session:
+                if outcome.session == session:
+                    self.waits.answered_before(outcome.sequence)
                 continue
             try:
                 result = decode_reply(outcome.reply)
@@ -212,6 +224,8 @@ class Calls:
             if self._failed_over_at is not None:
                 waited += 1
                 longest = max(longest, self._loop.time() - max(call.since, self._failed_over_at))
+        if len(pending) < before:
+            self.waits.answered(self._loop.time(), more=bool(pending))
         if waited:
             self._failed_over_at = None
             self._on_waited(waited, longest)
@@ -245,6 +259,9 @@ class Calls:
         if self._pending.get(call.sequence) is not call:
             return
         del self._pending[call.sequence]
+        self.waits.unknown(call.sequence)
+        if not self._pending:
+            self.waits.gave_up(self._loop.time())
         if call.sent:
             text = "no answer in time: done, or not, or yet to be done; repeat with the same idempotency key"
             self._fail(call, UnknownOutcome(text))

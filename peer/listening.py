@@ -3,15 +3,18 @@
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from tanist.transport.address import format_address, parse_address
 from tanist.transport.errors import ListenError
 
+Bound = TypeVar("Bound")
+"""What listening gives: the address, or what listens there with it."""
 PORTS_TRIED_MAX = 70
 """Ports tried after a default one: so many peers of one machine find a place, and 7400 stays clear of 7480."""
 
 
-async def free_port_from(address: str, listen: Callable[[str], Awaitable[str]]) -> str:
+async def free_port_from(address: str, listen: Callable[[str], Awaitable[Bound]]) -> Bound:
     """Listen at a default address, or at the next port that is free. Raises the first `ListenError` if none is."""
     host, port = parse_address(address)
     first: ListenError | None = None

@@ -1,21 +1,29 @@
 """What a peer's configuration comes to when it starts: its data, what it says of itself, what it cannot do yet."""
 
+import importlib.metadata
 from collections.abc import Iterable
 
 from tanist.config import PeerConfig
+from tanist.election.events import Event
 from tanist.election.node import Node
 from tanist.election.settings import PACES, Serve
 from tanist.peer import clock
 from tanist.peer.electionlog.human import HumanLog
-from tanist.peer.electionlog.peer_events import PeerStarted
+from tanist.peer.electionlog.peer_events import BindWarning, FeatureLater, PeerStarted
 from tanist.peer.electionlog.sentences import Names
 from tanist.peer.electionlog.writer import ElectionLog
+from tanist.peer.listening import is_loopback
 from tanist.peer.storage.datadir import DataDirectory
 from tanist.peer.storage.files import Disk
 from tanist.transport.hello import Hello
 
 APPLICATION_VERSION = "1"
 """What the hello says of every application, until applications have versions of their own."""
+
+
+def version() -> str:
+    """The installed version of tanist."""
+    return importlib.metadata.version("tanist")
 
 
 def open_directory(config: PeerConfig, disk: Disk) -> DataDirectory:
@@ -90,11 +98,12 @@ def pace_name(config: PeerConfig) -> str:
     return next((name for name, pace in PACES.items() if pace == config.pace), "custom")
 
 
-def flags_for_later(config: PeerConfig) -> list[str]:
-    """Flags that were given and do nothing yet: they are accepted, and the log says so."""
+def cautions(config: PeerConfig, *addresses: str) -> list[Event]:
+    """What to say plainly at a start: what is open to whom, and flags that are accepted and do nothing yet."""
     later = {
         "--no-discovery": config.given("discovery"),
         "--gateway": bool(config.gateways),
         "--console": bool(config.console),
     }
-    return [flag for flag, given in later.items() if given]
+    reachable = [BindWarning(address) for address in addresses if not is_loopback(address)]
+    return [*reachable, *(FeatureLater(flag) for flag, given in later.items() if given)]

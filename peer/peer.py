@@ -6,11 +6,9 @@ async with Peer(config) as peer:
 
 import asyncio
 import contextlib
-import importlib.metadata
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -23,8 +21,6 @@ from tanist.election.joining import LEFT
 from tanist.election.node import Self as Me
 from tanist.election.ready import (
     AbandonAsked,
-    Apply,
-    Archive,
     DiskFailed,
     GoodbyeAsked,
     Halt,
@@ -36,7 +32,7 @@ from tanist.peer import clock
 from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
 from tanist.peer.application.loading import BUILT_IN, load_application
-from tanist.peer.application.machine import Machine, Outcome
+from tanist.peer.application.machine import Machine
 from tanist.peer.application.preparing import Preparations, prepares
 from tanist.peer.application.specification import validate
 from tanist.peer.archiving import keep_archive
@@ -46,12 +42,10 @@ from tanist.peer.decisions import founding_to_abandon, loss_to_accept
 from tanist.peer.driver import Driver
 from tanist.peer.electionlog.human import HumanLog
 from tanist.peer.electionlog.peer_events import (
-    BindWarning,
     CallsRetried,
     ClientsWaited,
     ConnectionRejected,
     DataKeptAside,
-    FeatureLater,
     JournalRecovered,
     PeerStopped,
 )
@@ -64,14 +58,17 @@ from tanist.peer.gateways.http import HttpGateway
 from tanist.peer.healing import Healing
 from tanist.peer.healview import heals
 from tanist.peer.links import Links
-from tanist.peer.listening import advertised, free_port_from, is_loopback
+from tanist.peer.listening import advertised, free_port_from
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
-from tanist.peer.opening import flags_for_later, hello_of, open_directory, open_log, started
+from tanist.peer.opening import cautions, hello_of, open_directory, open_log, started, version
+from tanist.peer.past.keeper import Keeper
+from tanist.peer.past.views import ReignSummary, Why
+from tanist.peer.promotions import Promotions
 from tanist.peer.reads import Reads
 from tanist.peer.replica import ClusterEvent, Replica
-from tanist.peer.status import HealView, ReignView, Reply, Status
-from tanist.peer.statusview import make_status, nobody, reigns
+from tanist.peer.status import HealView, Reply, Status
+from tanist.peer.statusview import make_status, nobody
 from tanist.peer.storage.datadir import DataDirectory
 from tanist.peer.storage.errors import JournalFailed
 from tanist.peer.storage.journal import Journal
@@ -85,11 +82,6 @@ EXIT_CODES = {"refused": 5, "no_server": 3, LEFT: 0}
 """Exit status of a peer that cannot go on, by the reason's code; 1 for all others."""
 
 
-def version() -> str:
-    """The installed version of tanist."""
-    return importlib.metadata.version("tanist")
-
-
 class Peer:
     """One peer of a cluster. `start` and `stop`, or `async with`."""
 
@@ -100,8 +92,8 @@ class Peer:
         self.config = config
         self.address = ""
         self.http_address = ""
-        self.on_promoted: list[Callable[[Term], None]] = []
-        self.on_demoted: list[Callable[[Term], None]] = []
+        self._promotions = Promotions()
+        self.on_promoted, self.on_demoted = self._promotions.promoted, self._promotions.demoted
         self._human = human
         self._applications = dict(applications or {})
         self._directory: DataDirectory | None = None
@@ -117,7 +109,6 @@ class Peer:
         self._stopping = False
         self._served: tuple[str, Term] | None = None
         self._term_before = NO_TERM
-        self._reign: Term | None = None
 
     # Beginning
 
@@ -134,21 +125,23 @@ class Peer:
 
     async def _start(self) -> None:
         config = self.config
-        specs = [app.spec for app in config.apps]
-        if not specs and not self._applications:
-            # A first cluster has something to play with.
-            specs = list(BUILT_IN)
-        for spec in specs:
-            name, application = load_application(spec)
-            self._applications[name] = application
+        # A first cluster has something to play with.
+        specs = [app.spec for app in config.apps] or ([] if self._applications else BUILT_IN)
+        self._applications.update(load_application(spec) for spec in specs)
         directory = self._directory = await asyncio.to_thread(open_directory, config, self._parts.disk)
         self._log, self._names, self._human_log = open_log(config, directory, human=self._human)
         journal, recovery, stored, store, data, damage = await open_data(
-            directory, self._persisted, self._journal_failed, self._parts.disk
+            directory, lambda persist_id: self._driver.persisted(persist_id), self._journal_failed, self._parts.disk
         )
         self._journal, self._store = journal, store
         self._healing = Healing(directory.archives, clock.wall_ns(), self._emit, lambda: self._calls.sessions())
-        replica = self._replica = Replica(self._applications, self._emit, self._outcomes, self._rebuilt, self._healing)
+        replica = self._replica = Replica(
+            self._applications,
+            self._emit,
+            lambda outcomes, committed: self._calls.answered(outcomes, committed),
+            self._rebuilt,
+            self._healing,
+        )
         if data is not None:
             replica.begin_with(data)
         await self._listen()
@@ -156,7 +149,8 @@ class Peer:
         self._emit(JournalRecovered(len(recovery.records), recovery.torn_bytes))
         for what in damage:
             self._emit(DataKeptAside(what, str(directory.aside)))
-        self._warn()
+        for caution in cautions(config, self.address, self.http_address):
+            self._emit(caution)
         me = Me(directory.peer, directory.identity.name, self.address, config.peers, directory.incarnation)
         # Peers do not find each other on the network yet: a first peer that was told of nobody need not wait for it.
         settings = msgspec.structs.replace(config.election(), discovery=False)
@@ -169,7 +163,7 @@ class Peer:
             store,
             self._transport,
             self._links,
-            self._archive,
+            lambda archive: keep_archive(directory, store, archive, config.cluster, self._parts.disk),
             emit=self._emit,
             on_fatal=self._fatal,
             on_halt=self._halt,
@@ -200,6 +194,7 @@ class Peer:
             self._emit,
         )
         replica.on_published, replica.on_superseded = self._local.published, self._local.superseded
+        self._keeper = Keeper(self._driver, replica, self._calls, self._emit)
         self._running = True
         self._parts.begin(self._emit, self.stop)
         self._driver.start()
@@ -216,35 +211,20 @@ class Peer:
         else:
             bound = await free_port_from(config.listen, transport.listen)
         self.address = config.advertise or advertised(bound)
-        http = HttpGateway(self, config.http)
-        if config.given("http"):
-            self.http_address = await http.start()
-        else:
+        self._http, self.http_address = await self._listen_http()
 
-            async def listen_http(address: str) -> str:
-                nonlocal http
-                http = HttpGateway(self, address)
-                return await http.start()
+    async def _listen_http(self) -> tuple[HttpGateway, str]:
+        async def listen(address: str) -> tuple[HttpGateway, str]:
+            http = HttpGateway(self, address)
+            return http, await http.start()
 
-            self.http_address = await free_port_from(config.http, listen_http)
-        self._http = http
-
-    def _archive(self, archive: Archive) -> Path:
-        assert self._directory is not None
-        return keep_archive(self._directory, self._store, archive, self.config.cluster, self._parts.disk)
+        given = self.config.given("http")
+        return await listen(self.config.http) if given else await free_port_from(self.config.http, listen)
 
     def _hello(self) -> Hello:
         assert self._directory is not None
         node = self.core.node if self._running else None
         return hello_of(self.config, self._directory, node, self.address, self._applications)
-
-    def _warn(self) -> None:
-        """Say plainly what is open to whom, and what does not work yet."""
-        for address in (self.address, self.http_address):
-            if not is_loopback(address):
-                self._emit(BindWarning(address))
-        for flag in flags_for_later(self.config):
-            self._emit(FeatureLater(flag))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -337,9 +317,15 @@ class Peer:
         self._must_run()
         return make_status(self._driver.core, self._replica, self.config.cluster, self.http_address, version())
 
-    def reigns(self) -> list[ReignView]:
+    def reigns(self) -> list[ReignSummary]:
         """The reigns of the past, oldest first."""
-        return reigns(self._driver.core, self._replica)
+        self._must_run()
+        return self._keeper.history()
+
+    def why(self, term: str = "last") -> list[Why]:
+        """The records of the reigns that `term` means: a number, number@holder, or last. Raises NotFound."""
+        self._must_run()
+        return self._keeper.why(term)
 
     def heals(self, heal: str | None = None) -> list[HealView]:
         """The heals of splits that are remembered, oldest first; or one, with the fate of each entry."""
@@ -397,18 +383,15 @@ class Peer:
             self._role_changed.set()
         elif isinstance(event, HandoverEnded):
             self._moves.ended(event.outcome)
+        if self._running:
+            self._keeper.heard(event)
         if event.level != "debug" and self._running:
             fields = {name: getattr(event, name) for name in event.__struct_fields__}
             self._replica.cluster_event(type(event).kind(), fields, told(event, fields, self._names))
 
-    def _outcomes(self, outcomes: list[Outcome], committed: Apply) -> None:
-        self._calls.answered(outcomes, committed)
-
     def _rebuilt(self) -> None:
         self._calls.send_all()
-
-    def _persisted(self, persist_id: int) -> None:
-        self._driver.persisted(persist_id)
+        self._keeper.rebuilt()
 
     def _after_turn(self) -> None:
         """Notice what changed in a turn: another server means that calls go there now."""
@@ -422,21 +405,8 @@ class Peer:
             again = self._calls.server_changed(served is not None)
             if again:
                 self._emit(CallsRetried(again, "another server"))
-            self._tell_reign(core)
+            self._promotions.look(core)
         self._chores.after_turn()
-
-    def _tell_reign(self, core: Core) -> None:
-        """Run what should run only on the server, with the term as fencing token."""
-        reign = core.term if core.role is Role.SERVER else None
-        if reign == self._reign:
-            return
-        was, self._reign = self._reign, reign
-        if was is not None:
-            for demoted in self.on_demoted:
-                demoted(was)
-        if reign is not None:
-            for promoted in self.on_promoted:
-                promoted(reign)
 
     def _waited(self, calls: int, longest_s: float) -> None:
         self._emit(ClientsWaited(calls, longest_s * 1000, str(self._term_before), str(self._driver.core.term)))
@@ -504,6 +474,7 @@ class Peer:
             await self._local.stop()
         if hasattr(self, "_chores"):
             self._chores.stop()
+            self._keeper.stop()
         if hasattr(self, "_calls"):
             self._calls.close()
         if hasattr(self, "_replica"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from tanist.election.entries import Kind
 from tanist.election.events import Event
 from tanist.election.history import Term
 from tanist.election.ready import Apply
@@ -65,6 +66,8 @@ class Replica:
         healing.listen_to(self.machine)
         self.bytes_applied = 0
         """Bytes of all bodies applied since this peer started."""
+        self._on_command: Callable[[], None] | None = None
+        self._command_of = 0
         self.durability = "alone"
         self.reach = 1
         self.members = 1
@@ -88,6 +91,19 @@ class Replica:
             self._on_outcomes(outcomes, committed)
         if self._waiting:
             self._wake(machine.applied)
+        if self._on_command is not None:
+            self._look_for_command(committed)
+
+    def await_command(self, heard: Callable[[], None] | None, number: int = 0) -> None:
+        """Have `heard` called once, when a command of the reign with this number is applied; None for no more."""
+        self._on_command, self._command_of = heard, number
+
+    def _look_for_command(self, committed: Apply) -> None:
+        heard = self._on_command
+        mine = (e for e in committed.entries if e.number == self._command_of and e.kind == Kind.COMMAND)
+        if heard is not None and next(mine, None) is not None:
+            self._on_command = None
+            heard()
 
     def begin_with(self, snapshot: bytes) -> None:
         """Start from this peer's own snapshot, at its start."""

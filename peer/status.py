@@ -84,15 +84,6 @@ class Reply(msgspec.Struct, frozen=True):
     receipt: Receipt
 
 
-class ReignView(msgspec.Struct, frozen=True):
-    """One reign of the past, from the replicated log. `began` is RFC 3339 UTC log time."""
-
-    term: TermView
-    name: str
-    first_index: int
-    began: str
-
-
 class HealedEntryView(msgspec.Struct, frozen=True):
     """One entry that a heal brought: `index` and `term` are its old ones, `at` is its place in this log.
 

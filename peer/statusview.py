@@ -12,7 +12,7 @@ from tanist.election.seeking import Seeking
 from tanist.election.settings import Safety
 from tanist.peer.errors import NoMajority, NoServer
 from tanist.peer.replica import Replica
-from tanist.peer.status import FallbackView, MemberView, ReignView, ServerView, Status, TermView
+from tanist.peer.status import FallbackView, MemberView, ServerView, Status, TermView
 
 
 def time_text(time_ns: int) -> str:
@@ -147,14 +147,3 @@ def nobody(core: Core, what: str, ending: str = "") -> NoServer:
     why = problem(core)
     text = f"{what}{': ' + why if why else ''}{ending}"
     return NoMajority(text) if majority_missing(core) else NoServer(text)
-
-
-def reigns(core: Core, replica: Replica) -> list[ReignView]:
-    """The reigns of the past that are remembered, oldest first."""
-    names = {m.id: m.name for m in core.node.log.roster.members}
-    views = []
-    for reign in replica.machine.reigns:
-        number, holder = reign.term.number, reign.term.holder
-        name = names.get(holder, holder)
-        views.append(ReignView(TermView(number, holder), name, reign.index, time_text(reign.time_ns)))
-    return views

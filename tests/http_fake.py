@@ -14,13 +14,14 @@ from tanist.peer.errors import NotFound
 from tanist.peer.faults.control import Drills
 from tanist.peer.faults.parts import Parts
 from tanist.peer.gateways.http import HttpGateway
+from tanist.peer.past.telling import Past, Reign, find, tell
+from tanist.peer.past.views import ReignSummary, Why
 from tanist.peer.status import (
     FallbackView,
     HealedEntryView,
     HealView,
     MemberView,
     Receipt,
-    ReignView,
     Reply,
     ServerView,
     Status,
@@ -144,8 +145,12 @@ class FakePeer:
             problem="" if self.server else "counting retries",
         )
 
-    def reigns(self) -> list[ReignView]:
-        return [ReignView(TERM, "anna", 1, "2026-01-02T03:04:05Z")]
+    def why(self, term: str = "last") -> list[Why]:
+        past = Past({(3, "p1"): Reign(7, 0)}, names={"p1": "anna"})
+        return [tell(past, key) for key in find(past, term)]
+
+    def reigns(self) -> list[ReignSummary]:
+        return [ReignSummary(TERM, "anna", 1, "2026-01-02T03:04:05Z")]
 
     async def hand_over(self, to: str | None = None, timeout_s: float = 10) -> str:
         self.calls.append(("hand_over", to))

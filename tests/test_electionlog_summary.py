@@ -4,9 +4,10 @@ from datetime import UTC
 
 import pytest
 
+from tanist.peer.durations import duration
 from tanist.peer.electionlog.reigns import Reign, Retry, Suspicion
 from tanist.peer.electionlog.sentences import Names
-from tanist.peer.electionlog.summary import REIGNS_SHOWN_MAX, clock, duration, table
+from tanist.peer.electionlog.summary import REIGNS_SHOWN_MAX, clock, table
 
 HOUR_MS = 3_600_000
 NAMES = Names()

@@ -212,6 +212,16 @@ async def test_ready_means_a_known_server_and_the_state_applied(web: Web) -> Non
     assert await web.ask("GET", "/readyz") == (503, {"ready": False, "reason": "counting retries", "lag": 0})
 
 
+async def test_why_tells_the_reigns_of_a_term(web: Web) -> None:
+    status, said = await web.ask("GET", "/why?term=3")
+    assert status == 200
+    (reign,) = said["reigns"]
+    assert (reign["name"], reign["first_index"], reign["complete"], reign["witnesses"]) == ("anna", 7, False, [])
+    assert (await web.ask("GET", "/why"))[1] == said == (await web.ask("GET", "/why?term=3%40anna"))[1]
+    assert (await web.ask("GET", "/why?term=4"))[0] == 404
+    assert (await web.ask("GET", "/why?term=x"))[0] == 400
+
+
 async def test_history_and_applications(web: Web) -> None:
     _, said = await web.ask("GET", "/history")
     assert said["reigns"][0]["name"] == "anna"

@@ -1,4 +1,4 @@
-"""The replicated state machine: sessions, applications, timers, heals and reign times, changed by the log alone.
+"""The replicated state machine: sessions, applications, timers, heals, reigns and records, changed by the log alone.
 
 Two machines that applied the same entries are in the same state, whatever happened to their peers. So nothing in
 here looks at a clock, at chance, or at a hash order; and an application's bug ends in the same reply everywhere.
@@ -36,6 +36,8 @@ from tanist.peer.application.specification import describe, find, validate
 from tanist.peer.application.state import StateError
 from tanist.peer.application.timers import TimerTable
 from tanist.peer.errors import ApplicationFailed, BadRequest, NotFound, Refused
+from tanist.peer.past.account import decode_statement
+from tanist.peer.past.records import ReignRecords
 
 REIGNS_MAX = 1000
 """Reigns remembered: years of a quiet cluster, and 30 KiB of a snapshot."""
@@ -81,6 +83,7 @@ class Machine:
         self.on_archived: Callable[[ArchivedEntry, HealedEntry], None] | None = None
         self.on_healed: Callable[[HealReport], None] | None = None
         self.heals = HealRecords()
+        self.records = ReignRecords()
         self._runner = Runner(self.applications, self.timers, check=check)
         self._fates = Fates(self.sessions, self._runner, self.heals)
         # State of applications that this peer lacks: it is not ours to drop.
@@ -171,6 +174,8 @@ class Machine:
                 report = self._fates.ended(_decode_ended(entry.body), self.time_ns)
                 if self.on_healed is not None:
                     self.on_healed(report)
+            case Kind.ACCOUNT:
+                self.records.add(decode_statement(entry.body))
 
     # Timers
 
@@ -247,6 +252,7 @@ class Machine:
                 applications={name: msgspec.Raw(states[name]) for name in sorted(states)},
                 heals=self.heals.state(),
                 sides=self._fates.state(),
+                records=self.records.state(),
             )
         )
 
@@ -276,6 +282,7 @@ class Machine:
         self.timers.restore(snapshot.timers)
         self.heals.restore(snapshot.heals)
         self._fates.restore(snapshot.sides)
+        self.records.restore(snapshot.records)
         self.reigns = deque(snapshot.reigns, maxlen=REIGNS_MAX)
         self.applied, self.time_ns = snapshot.applied, snapshot.time_ns
 

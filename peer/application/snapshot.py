@@ -7,6 +7,7 @@ from tanist.election.sessions import SessionsState
 from tanist.peer.application.heals import HealsState
 from tanist.peer.application.sides import Side
 from tanist.peer.application.timers import TimersState
+from tanist.peer.past.records import RecordState
 
 SNAPSHOT_VERSION = 2
 """Raised when an older program could not read the form any more; older versions are read.
@@ -39,6 +40,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     applications: dict[str, msgspec.Raw]
     heals: HealsState = HealsState()
     sides: list[Side] = []
+    records: list[RecordState] = []
 
 
 class _Version(msgspec.Struct):

@@ -3,12 +3,16 @@
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tanist.peer.cli.client import SPARE_S, Client
 from tanist.peer.cli.exits import Exit, VerbError
-from tanist.peer.cli.output import paint, safe, say, say_json
+from tanist.peer.cli.output import complain, paint, safe, say, say_json
 from tanist.peer.cli.show import application_lines, fallback_lines, heal_lines, history_lines, status_lines
+from tanist.peer.cli.why import why_lines
 
 WATCH_EVERY_S = 1.0
 """Seconds between two looks of `status --watch`: as often as the slowest pace has heartbeats."""
@@ -64,6 +68,29 @@ def show_history(at: str, json: bool) -> int:
         sys.stdout.write(client.get_raw("/history").decode())
         return Exit.OK
     say("\n".join(history_lines(client.get("/history")["reigns"])))
+    return Exit.OK
+
+
+def show_why(at: str, term: str, json: bool) -> int:
+    """`tanist why`: from a running peer."""
+    found = Client(at).get("/why", {"term": term})
+    say_json(found) if json else say("\n\n".join("\n".join(why_lines(reign)) for reign in found["reigns"]))
+    return Exit.OK
+
+
+def show_why_of_logs(paths: Sequence[Path], term: str, json: bool) -> int:
+    """`tanist why --log`: the same, from election logs alone."""
+    from tanist.peer.electionlog.reader import read
+    from tanist.peer.errors import CallError
+    from tanist.peer.past.fromlogs import past_of_logs
+    from tanist.peer.past.telling import find, tell
+
+    past = past_of_logs(read(paths, lambda problem: complain(str(problem))))
+    try:
+        found = [msgspec.to_builtins(tell(past, key)) for key in find(past, term)]
+    except CallError as error:
+        raise VerbError(Exit.USAGE if error.code == "bad_request" else Exit.FAILED, str(error)) from None
+    say_json({"reigns": found}) if json else say("\n\n".join("\n".join(why_lines(reign)) for reign in found))
     return Exit.OK
 
 

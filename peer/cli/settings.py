@@ -14,6 +14,7 @@ VERB_VARIABLES = frozenset(
         "TANIST_EVENT",
         "TANIST_KEY",
         "TANIST_KEYED",
+        "TANIST_LOG",
         "TANIST_MODEL",
         "TANIST_ONCE",
         "TANIST_OUTPUT",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tanist.peer.cli.output import paint, safe, table
+from tanist.peer.durations import duration
 
 Answer = Mapping[str, Any]
 
@@ -76,8 +77,18 @@ def history_lines(reigns: list[Answer]) -> list[str]:
     """Who served when, oldest first."""
     if not reigns:
         return ["nobody has served yet"]
-    rows = [[str(r["term"]["number"]), r["name"], r["began"], str(r["first_index"])] for r in reigns]
-    return table(["term", "server", "began", "first entry"], rows)
+    rows = [
+        [
+            str(r["term"]["number"]),
+            r["name"],
+            r["began"],
+            str(r["first_index"] or "-"),
+            *("-" if (ms := r.get(key)) is None else duration(ms) for key in ("without_ms", "outage_ms")),
+            r.get("because") or "-",
+        ]
+        for r in reigns
+    ]
+    return table(["term", "server", "began", "first entry", "nobody for", "callers waited", "because"], rows)
 
 
 def heal_lines(heals: list[Answer]) -> list[str]:

@@ -128,13 +128,44 @@ def fallbacks(*, at: At = AT, json: Json = False) -> int:
 
 @app.command(group=ASKING, sort_key=5)
 def history(*, at: At = AT, json: Json = False) -> int:
-    """Who served when, as the log has it."""
+    """Who served when and why, as the log has it; "tanist why" tells one reign in full."""
     from tanist.peer.cli import asking
 
     return asking.show_history(at, json)
 
 
 @app.command(group=ASKING, sort_key=6)
+def why(
+    term: Annotated[str, Parameter(help="Which reign: its number, number@holder, or last.")] = "last",
+    /,
+    *,
+    logs: Annotated[
+        list[Path] | None,
+        Parameter(
+            ["--log"],
+            env_var="TANIST_LOG",
+            env_var_split=_commas,
+            negative="",
+            show_default=False,
+            consume_multiple=True,
+            metavar="FILES",
+            help="Read these election logs instead of asking a peer.",
+        ),
+    ] = None,
+    at: At = AT,
+    json: Json = False,
+) -> int:
+    """How a reign came about: who lost the server before it, on what evidence, who stood, and what it cost.
+
+    Any peer answers, also of times when it was off: the record is in the replicated log, made of
+    what each peer saw. With --log the same is told from the peers' files.
+    """
+    from tanist.peer.cli import asking
+
+    return asking.show_why_of_logs(logs, term, json) if logs else asking.show_why(at, term, json)
+
+
+@app.command(group=ASKING, sort_key=7)
 def heals(
     heal: Annotated[str | None, Parameter(help="One heal, by its id: what became of each entry.")] = None,
     /,

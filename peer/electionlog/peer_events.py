@@ -74,6 +74,26 @@ class CallsRetried(PeerEvent, frozen=True):
     reason: str
 
 
+class ChangeSettled(PeerEvent, frozen=True):
+    """The change to the reign `term` is over at this peer: what it cost the callers here.
+
+    `outage_ms` is the longest time between two answers while calls waited. Of `calls` that waited, `retried` were sent
+    once more, and `deduplicated` of these had been done already. `write_ms`, at the server: from the reign's begin to
+    its first command, -1 if none came soon.
+    """
+
+    line = (
+        "the change to {term} is over here: {calls} calls waited (up to {outage_ms:.0f} ms), "
+        "{retried} sent again, {deduplicated} of them done before"
+    )
+    term: str
+    outage_ms: float
+    calls: int
+    retried: int
+    deduplicated: int
+    write_ms: float
+
+
 class LoopStalled(PeerEvent, frozen=True):
     """The event loop did not turn for `stalled_ms`: heartbeats and answers were late by as much."""
 

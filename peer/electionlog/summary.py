@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
+from tanist.peer.durations import duration
 from tanist.peer.electionlog.reigns import Reign, Suspicion
 from tanist.peer.electionlog.sentences import Names
 from tanist.peer.electionlog.terminal import BOLD, DIM, folded, padded, painted
@@ -15,19 +16,6 @@ WIDE_COLUMNS_MIN = 96
 
 _LABEL_CHARS = 15
 _INDENT = 6 + _LABEL_CHARS
-
-
-def duration(ms: float) -> str:
-    """A duration with the two units a person would say."""
-    if ms < 999.5:
-        return f"{ms:.0f} ms"
-    if ms < 59_950:
-        return f"{ms / 1000:.1f} s"
-    seconds = round(ms / 1000)
-    for unit_s, unit, part_s, part in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if seconds >= unit_s:
-            return f"{seconds // unit_s} {unit} {seconds % unit_s // part_s} {part}"
-    return f"{seconds} s"
 
 
 def clock(wall_ms: int | None, zone: tzinfo | None) -> str:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from tanist.peer.faults.control import Drills
-from tanist.peer.status import HealView, ReignView, Reply, Status
+from tanist.peer.past.views import ReignSummary, Why
+from tanist.peer.status import HealView, Reply, Status
 
 
 class GatewayEvent(Protocol):
@@ -64,8 +65,11 @@ class GatewayPeer(Protocol):
     def status(self) -> Status:
         """What this peer knows of the cluster."""
 
-    def reigns(self) -> list[ReignView]:
+    def reigns(self) -> list[ReignSummary]:
         """The reigns of the past, oldest first."""
+
+    def why(self, term: str = "last") -> list[Why]:
+        """The records of the reigns that `term` means: a number, number@holder, or last."""
 
     async def hand_over(self, to: str | None = None, timeout_s: float = 10) -> str:
         """Hand the reign over; gives the new server's name."""

@@ -2,7 +2,7 @@
 
 | request | does |
 | --- | --- |
-| GET /status, /leader, /healthz, /readyz, /history, /heals | says who serves, what this peer is, and what was |
+| GET /status, /leader, /healthz, /readyz, /history, /why, /heals | says who serves, what this peer is, and what was |
 | GET /apps, /apps/APP | lists applications, their commands and queries |
 | POST /apps/APP/COMMAND | has a command done |
 | GET /apps/APP/QUERY | reads |
@@ -59,6 +59,7 @@ class Routes:
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/history": self._history,
+            "/why": self._why,
             "/heals": self._heals,
             "/apps": self._apps,
             "/events": sockets.serve,
@@ -179,6 +180,10 @@ class Routes:
 
     async def _history(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         return json_answer({"reigns": self._peer.reigns()})
+
+    async def _why(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        term = query["term"][-1].decode(errors="replace") if "term" in query else "last"
+        return json_answer({"reigns": self._peer.why(term)})
 
     async def _heals(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         heal = query["heal"][-1].decode(errors="replace") if "heal" in query else None

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tanist.peer.durations import duration
 from tanist.peer.electionlog.line import LogLine
 from tanist.peer.electionlog.sentences import sentence
-from tanist.peer.electionlog.summary import details, duration
+from tanist.peer.electionlog.summary import details
 from tanist.peer.electionlog.terminal import printable
 from tanist.peer.electionlog.timeline.bands import Fault, Mark
 from tanist.peer.electionlog.timeline.building import Found

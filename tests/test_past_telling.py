@@ -1,0 +1,113 @@
+"""The record of a reign: what it says of accounts, and that logs and the replicated log say the same."""
+
+import msgspec
+import pytest
+from past_lines import A1, B2, at, beas_part, beginning, cyds_part, settled
+
+from tanist.election.entries import Entry, Kind
+from tanist.election.events import HealFinished, ReignEnded, RoleChanged, ServerFollowed
+from tanist.peer.application.machine import Machine
+from tanist.peer.errors import BadRequest, NotFound
+from tanist.peer.past.account import Account, encode
+from tanist.peer.past.asking import past_of
+from tanist.peer.past.fromlogs import past_of_logs
+from tanist.peer.past.telling import Past, find, history, tell
+from tanist.peer.past.views import OpposedView, PlaceView
+from tanist.peer.status import TermView
+
+FAILOVER = [*beginning(), *beas_part(), *cyds_part(), *settled()]
+
+
+def test_a_failover_is_told_whole() -> None:
+    past = past_of_logs(FAILOVER)
+    why = tell(past, (2, "b"))
+    assert (why.name, why.because, why.before, why.before_name) == (
+        "bea",
+        "ann was lost: closed",
+        TermView(1, "a"),
+        "ann",
+    )
+    assert (why.complete, why.first_index, why.began) == (True, 9, "1970-01-01T00:00:01.620Z")
+    assert [(w.name, w.role, w.evidence) for w in why.witnesses] == [
+        ("bea", "server", "closed"), ("cyd", "client", "closed"),
+    ]  # fmt: skip
+    assert why.fallbacks == [PlaceView("bea", True, "better link"), PlaceView("cyd", False, "lower link")]
+    (ballot,) = why.stood
+    assert (ballot.name, ballot.outcome, ballot.support, ballot.left_out) == ("bea", "won", ["cyd"], {"ann": "refused"})
+    times = why.times
+    assert (times.detection_ms, times.retries_ms, times.ballot_ms, times.without_ms) == (16.0, 601.0, 9.0, 620.0)
+    assert (times.open_ms, times.write_ms) == (5.0, 8.0)
+    assert (why.outage_ms, why.calls, why.retried, why.deduplicated, why.archived) == (700.0, 7, 6, 1, 0)
+    assert why.ended is None
+    first = tell(past, (1, "a"))
+    assert first.because == "the first server of this cluster"
+    assert first.ended is not None and first.ended.term == TermView(2, "b")
+    assert first.outage_ms is None and first.before is None
+
+
+def test_the_replicated_log_says_what_the_logs_say() -> None:
+    from_logs = past_of_logs(FAILOVER)
+    machine = Machine({})
+    accounts = [account for known in from_logs.accounts.values() for account in known]
+    reigns = [Entry(1, "a", Kind.REIGN, 3_000_000, 0, b""), Entry(2, "b", Kind.REIGN, 1_620_000_000, 0, b"")]
+    entries = [Entry(2, "b", Kind.ACCOUNT, 2_000_000_000, 0, encode(account)) for account in accounts]
+    machine.apply(1, [*reigns, *entries])
+    from_machine = past_of(machine, {"a": "ann", "b": "bea", "c": "cyd"}, [])
+    said, told = tell(from_logs, (2, "b")), tell(from_machine, (2, "b"))
+    # Of the two only the places of entries differ: these lines name other ones.
+    assert msgspec.structs.replace(said, first_index=2) == told
+    assert [r.because for r in history(from_machine)] == [r.because for r in history(from_logs)]
+
+
+def test_who_refused_is_told_also_where_the_candidate_never_spoke() -> None:
+    past = past_of_logs([*beginning(), *cyds_part(), *settled()])
+    why = tell(past, (2, "b"))
+    assert not why.complete and why.times.without_ms is None
+    (ballot,) = why.stood
+    assert (ballot.name, ballot.outcome, ballot.opposed) == ("bea", "", [OpposedView("cyd", "better_rank")])
+
+
+def test_a_hand_over_says_so() -> None:
+    lines = [
+        *beginning(),
+        at(900, "a", ReignEnded(A1, "the server hands over")),
+        at(901, "c", RoleChanged("client", "seeking", "none", "the server hands over")),
+        at(910, "a", ServerFollowed("b", "h", B2, 8.0)),
+        at(911, "c", ServerFollowed("b", "h", B2, 9.0)),
+    ]
+    why = tell(past_of_logs(lines), (2, "b"))
+    assert why.because == "ann handed over"
+    assert [(w.name, w.cause) for w in why.witnesses] == [
+        ("ann", "the server hands over"),
+        ("cyd", "the server hands over"),
+    ]
+
+
+def test_what_a_heal_archived_counts_for_the_reign_in_which_it_ended() -> None:
+    lines = [*FAILOVER, at(3000, "b", HealFinished("h1", 12, 0))]
+    assert tell(past_of_logs(lines), (2, "b")).archived == 12
+
+
+def test_what_is_not_in_the_log_yet_is_told_and_marked() -> None:
+    mine = Account("c", "cyd", B2, "client", A1, 1000, evidence="silent", without_ms=5.0)
+    past = Past(unrecorded=[mine])
+    why = tell(past, (2, "b"))
+    assert [(w.evidence, w.recorded) for w in why.witnesses] == [("silent", False)]
+    # Once it is there, it is told once.
+    past.accounts[2, "b"] = [mine]
+    assert len(tell(past, (2, "b")).witnesses) == 1
+
+
+def test_reigns_are_found_by_number_by_holder_and_the_last() -> None:
+    past = past_of_logs(FAILOVER)
+    past.accounts[2, "c"] = [Account("c", "cyd", "2@c", "server", A1, 1000)]
+    assert find(past, "last") == [(2, "c")]
+    assert find(past, "2") == [(2, "b"), (2, "c")]
+    assert find(past, "2@b") == find(past, "2@bea") == [(2, "b")]
+    for bad in ("", "two", "2@", "@b", "-1", "²"):
+        with pytest.raises(BadRequest, match="no term"):
+            find(past, bad)
+    with pytest.raises(NotFound, match="known are 1 to 2"):
+        find(past, "7")
+    with pytest.raises(NotFound, match="nobody has served"):
+        find(Past(), "last")
