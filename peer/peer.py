@@ -387,7 +387,7 @@ class Peer:
             self._keeper.heard(event)
         if event.level != "debug" and self._running:
             fields = {name: getattr(event, name) for name in event.__struct_fields__}
-            self._replica.cluster_event(type(event).kind(), fields, told(event, fields, self._names))
+            self._replica.cluster_event(type(event).kind(), fields, told(event, self._names))
 
     def _rebuilt(self) -> None:
         self._calls.send_all()

@@ -37,6 +37,15 @@ class Clocks:
         self.in_a_circle = False
         """Whether some lines claim to have come before one another: not all of one cluster, or written by no peer."""
 
+    def goes_on(self, peer: str, incarnation: str, mono_ms: float) -> Span | None:
+        """Take in one line of the span in which the peer's last one was. None: it is of another; use `line` then."""
+        before = self._last.get(peer)
+        span = span_of(peer, incarnation, mono_ms)
+        if before is None or before[0] != span:
+            return None
+        self._last[peer] = span, mono_ms
+        return span
+
     def line(self, peer: str, incarnation: str, mono_ms: float, wall_ms: float) -> Span:
         """Take in one line's clocks; the lines of one peer come in the order it wrote them."""
         span = span_of(peer, incarnation, mono_ms)

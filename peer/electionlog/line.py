@@ -61,10 +61,10 @@ class LogLine(msgspec.Struct, frozen=True):
 class Fields(Mapping[str, Any]):
     """The fields of a line that was read, decoded when they are first looked at: most lines need only their body."""
 
-    __slots__ = ("_found", "_raw")
+    __slots__ = ("_found", "raw")
 
     def __init__(self, raw: msgspec.Raw) -> None:
-        self._raw = raw
+        self.raw = raw
         self._found: dict[str, Any] | None = None
 
     def __getitem__(self, key: str) -> Any:
@@ -81,7 +81,7 @@ class Fields(Mapping[str, Any]):
 
     def _all(self) -> dict[str, Any]:
         if self._found is None:
-            self._found = _decode_fields(self._raw)
+            self._found = _decode_fields(self.raw)
         return self._found
 
 
@@ -159,12 +159,16 @@ def serialize(line: Mapping[str, Any]) -> str:
     return text
 
 
-def _encode(line: Mapping[str, Any]) -> str:
+def _encode_text(line: Mapping[str, Any]) -> str:
     try:
-        text = _encoder.encode(line).decode()
+        return _encoder.encode(line).decode()
     except UnicodeEncodeError:
         # A file name that is no UTF-8 becomes text with lone surrogates, which UTF-8 cannot say.
-        text = _encoder.encode(_without_surrogates(line)).decode()
+        return _encoder.encode(_without_surrogates(line)).decode()
+
+
+def _encode(line: Mapping[str, Any]) -> str:
+    text = _encode_text(line)
     return HIDDEN.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
@@ -195,7 +199,13 @@ def _shortened(value: Any, chars_max: int, items_max: int) -> Any:
 
 def as_json(line: LogLine) -> str:
     """The line as it stands in the file, without line end."""
-    return serialize({key: getattr(line, key) for key in KEYS} | {"fields": dict(line.fields)})
+    told = {key: getattr(line, key) for key in KEYS}
+    if isinstance(line.fields, Fields):
+        # Read from a line that was short enough; looked through it must be, whoever wrote it.
+        text = _encode_text(told | {"fields": line.fields.raw})
+        if HIDDEN.search(text) is None:
+            return text
+    return serialize(told | {"fields": dict(line.fields)})
 
 
 def parse(raw: bytes, source: Path | None = None, number: int = 0) -> LogLine:
@@ -208,13 +218,13 @@ def parse(raw: bytes, source: Path | None = None, number: int = 0) -> LogLine:
         found = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadLine(f"not a line of the election log: {error}") from None
-    fields = Fields(found.fields)
-    wall_ms = wall_ms_of(found.wall)
+    fields, wall = Fields(found.fields), found.wall
+    wall_ms = wall_ms_of(wall)
     return LogLine(
         found.v,
         found.event,
         found.level,
-        wall_text(wall_ms),
+        wall if len(wall) == _WALL_CHARS and wall[-1] == "Z" else wall_text(wall_ms),
         wall_ms,
         found.mono_ms,
         found.cluster,
@@ -229,12 +239,13 @@ def parse(raw: bytes, source: Path | None = None, number: int = 0) -> LogLine:
     )
 
 
+_WALL_CHARS = len("2026-11-21T11:40:37.123Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def wall_ms_of(wall: str) -> int:
     """Milliseconds since 1970 of an RFC 3339 text. Raises BadLine."""
-    if len(wall) == 24 and wall[19] == "." and wall[20:23].isdecimal() and wall[23] == "Z":
+    if len(wall) == _WALL_CHARS and wall[19] == "." and wall[20:23].isdecimal() and wall[23] == "Z":
         # As it is written here; many lines share a second.
         return _second_ms(wall[:19] + "Z") + int(wall[20:23])
     return _moment_ms(wall)

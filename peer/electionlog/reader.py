@@ -118,7 +118,9 @@ def survey(logs: Iterable[Sequence[Path]]) -> Clocks:
 def _survey_line(raw: bytes, clocks: Clocks) -> None:
     try:
         line = _decode_clocked(raw)
-        span = clocks.line(line.peer, line.incarnation, line.mono_ms, wall_ms_of(line.wall))
+        span = clocks.goes_on(line.peer, line.incarnation, line.mono_ms)
+        if span is None:
+            span = clocks.line(line.peer, line.incarnation, line.mono_ms, wall_ms_of(line.wall))
         if line.event in TELLING:
             event = _decode_telling[line.event](line.fields)
             for token in causes(line.peer, event):

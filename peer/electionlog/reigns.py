@@ -25,6 +25,15 @@ RETRIES_KEPT_MAX = 16
 """Retries kept of one suspicion; more than any pace makes."""
 
 
+_TOLD_BY = frozenset(
+    (
+        *(ReignBegan, ReignOpen, ReignEnded, ListPublished, BallotEnded, ServerFollowed, ServerLost),
+        *(RetryEnded, RetriesExhausted, ClientsWaited, PeerStarted, PeerStopped),
+    )
+)
+"""The events that reigns are told by; a log has many others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """How one retry to reach the lost server ended: "answered", or its evidence."""
@@ -96,6 +105,8 @@ class ReignBook:
         """Take in one line; those that tell nothing of reigns change nothing."""
         if (reign := self._reigns.get(self._current.get(line.peer, ""))) and reign.server == line.peer:
             reign.last_word_ms = line.wall_ms
+        if type(line.body) not in _TOLD_BY:
+            return
         match line.body:
             case ReignBegan() as began:
                 self._began(line, began)

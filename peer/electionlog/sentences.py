@@ -1,7 +1,8 @@
 """Events as sentences for people: the event's own template, with names for ids and no control characters."""
 
 import re
-from collections.abc import Mapping
+from functools import cache
+from string import Formatter
 from typing import Any
 
 from tanist.election.events import Event, MemberChanged, PeerSeen
@@ -15,6 +16,9 @@ TEXTS_MAX = 4096
 ID_IN_PROSE_CHARS_MIN = 6
 """An id of fewer characters could be a word of the sentence, so it is only replaced where it stands alone."""
 
+_INTRODUCING = (MemberChanged, PeerSeen)
+"""The events that tell the name of a peer besides its id."""
+_NUMBERS = (int, float)
 _TERM = re.compile(r"(\d+)@(\S+)")
 _WORD = re.compile(r"[\w-]+")
 
@@ -29,8 +33,9 @@ class Names:
 
     def learn(self, line: LogLine) -> None:
         """Remember who wrote the line, and whom it introduces."""
-        self.add(line.peer, line.name)
-        if isinstance(line.body, MemberChanged | PeerSeen):
+        if self._names.get(line.peer) != line.name:
+            self.add(line.peer, line.name)
+        if isinstance(line.body, _INTRODUCING):
             self.add(line.body.peer, line.body.name)
 
     def add(self, peer: str, name: str) -> None:
@@ -79,20 +84,32 @@ def sentence(line: LogLine, names: Names) -> str:
     if line.body is None:
         fields = " ".join(f"{key}={_shown(value, names)}" for key, value in line.fields.items())
         return printable(f"{line.event} {fields}".rstrip())
-    return told(line.body, line.fields, names)
+    return told(line.body, names)
 
 
-def told(event: Event, fields: Mapping[str, Any], names: Names) -> str:
-    """An event and its fields as the event's template tells them."""
-    values = {key: _shown(value, names) for key, value in fields.items()}
-    if isinstance(event, MemberChanged | PeerSeen):
+def told(event: Event, names: Names) -> str:
+    """An event as its own template tells it."""
+    values: dict[str, Any] = {}
+    for field in _fields_told(type(event)):
+        value = getattr(event, field)
+        # Numbers keep their type, for the template's own formats.
+        if isinstance(value, str):
+            values[field] = names.in_text(value)
+        else:
+            number = isinstance(value, _NUMBERS) and not isinstance(value, bool)
+            values[field] = value if number else _shown(value, names)
+    if isinstance(event, _INTRODUCING):
         # The line introduces a peer: it tells the name itself, so the id must stay one.
         values["peer"] = printable(event.peer)
-    for field in event.__struct_fields__:
-        # Numbers keep their type, for the template's own formats.
-        if isinstance(value := getattr(event, field), int | float) and not isinstance(value, bool):
-            values[field] = value
-    return " ".join(event.line.format_map(values).split())
+    text = event.line.format_map(values)
+    # An empty value leaves two spaces, or one at the end.
+    return " ".join(text.split()) if "  " in text or text[-1:] == " " else text
+
+
+@cache
+def _fields_told(cls: type[Event]) -> tuple[str, ...]:
+    """The fields that an event's template names."""
+    return tuple(name for _, name, _, _ in Formatter().parse(cls.line) if name)
 
 
 def _shown(value: Any, names: Names) -> Any:

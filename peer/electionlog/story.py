@@ -162,8 +162,10 @@ class _Teller:
         return self._colours.setdefault(peer, PEER_COLOURS[len(self._colours) % len(PEER_COLOURS)])
 
     def _write(self, text: str) -> None:
-        encoding = self._stream.encoding or "utf-8"
-        self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        if not text.isascii():
+            encoding = self._stream.encoding or "utf-8"
+            text = text.encode(encoding, "backslashreplace").decode(encoding)
+        self._stream.write(text + "\n")
 
 
 def _concerns(reign: Reign, since: int | None, term: int | None) -> bool:
