@@ -31,7 +31,7 @@ from tanist.election.roles import Role
 from tanist.peer import clock
 from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
-from tanist.peer.application.loading import BUILT_IN, load_application
+from tanist.peer.application.loading import FIRST, load_application
 from tanist.peer.application.machine import Machine
 from tanist.peer.application.preparing import Preparations, prepares
 from tanist.peer.application.specification import validate
@@ -125,8 +125,7 @@ class Peer:
 
     async def _start(self) -> None:
         config = self.config
-        # A first cluster has something to play with.
-        specs = [app.spec for app in config.apps] or ([] if self._applications else BUILT_IN)
+        specs = [app.spec for app in config.apps] or ([] if self._applications else FIRST)
         self._applications.update(load_application(spec) for spec in specs)
         directory = self._directory = await asyncio.to_thread(open_directory, config, self._parts.disk)
         self._log, self._names, self._human_log = open_log(config, directory, human=self._human)

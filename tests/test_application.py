@@ -216,7 +216,7 @@ def test_what_becomes_of_superseded_commands_is_said_by_the_class() -> None:
             return "done"
 
     assert [describe(c).on_heal for c in (Plain, Archives, Heir, Decides)] == ["replay", "archive", "archive", "own"]
-    lost = Superseded("x", {}, True, 0, 1, NO_TERM)
+    lost = Superseded("x", {}, True, 0, 1, NO_TERM, 0)
     unsure = msgspec.structs.replace(lost, acknowledged=False)
     assert (Plain().healed(BY_NOBODY, lost), Plain().healed(BY_NOBODY, unsure)) == ("replay", "archive")
     assert Archives().healed(BY_NOBODY, lost) == "archive"
@@ -311,6 +311,7 @@ def test_text_becomes_what_is_declared_only_if_asked() -> None:
     with pytest.raises(BadRequest, match="poll vote: choice: Expected `int`, got `str`"):
         validate(Poll, "vote", {"choice": "3"})
     assert decoded("del", ["x", '["a", "b"]'], text=True) == {"data": b"x", "tags": ["a", "b"]}
+    assert decoded("del", ["x", "null", "b"], text=True)["kind"] == "b"
     assert decoded("results", ["5"], text=True) == {"value": "5"}
 
 
@@ -547,7 +548,7 @@ def test_a_users_module_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("nothing", "no such built-in application .chat, counter, kv.; write one of your own as notes.py:Notes"),
+        ("nothing", "no such built-in application .*chat, counter.*; write one of your own as notes.py:Notes"),
         ("notes.py", "write one of your own as notes.py:Notes"),
         ("absent.py:Notes", r"there is no file .*absent\.py"),
         ("absent_xyz:Notes", r"there is no module 'absent_xyz'; for a file write its path, absent_xyz\.py"),

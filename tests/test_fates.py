@@ -17,7 +17,7 @@ from tanist.peer.application import Choice, Context, Superseded, command
 from tanist.peer.application import heals as heals_module
 from tanist.peer.application.machine import Machine
 from tanist.peer.application.replies import decode_reply, error_code
-from tanist.peer.apps import chat as chat_module
+from tanist.peer.apps import names as names_module
 from tanist.peer.apps.chat import Chat
 from tanist.peer.apps.counter import Counter as CounterApp
 from tanist.peer.apps.kv import Kv
@@ -26,6 +26,14 @@ from tanist.peer.errors import KeyReused, WriteSuperseded
 
 class Kept(Ledger, on_heal="archive"):
     """Superseded lines are archived."""
+
+
+class Forked(Ledger):
+    """Writes down the fork that it was told of."""
+
+    def healed(self, ctx: Context, lost: Superseded) -> Choice:
+        self.lines.append(f"fork {lost.fork}")
+        return "archive"
 
 
 class Own(Ledger):
@@ -601,6 +609,16 @@ def test_random_splits_lose_nothing_and_do_nothing_twice(
 # The built-in applications
 
 
+def test_an_application_is_told_what_both_sides_share() -> None:
+    one, two = split(Forked)
+    shared = len(two.log)
+    two.send("s", 2)
+    two.send("s", 3)
+    one.send("t", 1, "add", "here")
+    one.heal(two)
+    assert lines(one)[-2:] == [f"fork {shared}"] * 2
+
+
 def test_the_counter_has_what_was_added_on_both_sides() -> None:
     one = Side(1, CounterApp, "counter")
     one.open("s", "t")
@@ -653,7 +671,7 @@ def test_what_was_said_on_the_other_side_is_said_here_under_the_same_name() -> N
 
 
 def test_the_chat_forgets_who_left_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_module, "LEFT_MAX", 2)
+    monkeypatch.setattr(names_module, "LEFT_MAX", 2)
     one = Side(1, Chat, "chat")
     for session in "stu":
         one.open(session)

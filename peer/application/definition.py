@@ -217,6 +217,7 @@ def _operation(
         internal=mark.internal,
         parameters=parameters,
         returns=hints.text(types["return"]),
+        result=types["return"],
         doc=_doc(function),
         arguments=_arguments(app, name, parameters, place),
     )
@@ -276,12 +277,9 @@ def _parameter(
         hint=hint,
         text_types=hints.text_types(hint),
         is_bytes=bytes in choices and str not in choices,
-        compound=str not in choices and bytes not in choices and not all(c in _SCALARS for c in choices),
+        compound=hints.is_compound(hint),
         secret=secret,
     )
-
-
-_SCALARS = (int, float, bool, type(None))
 
 
 def _is_secret(hint: Any) -> bool:

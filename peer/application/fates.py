@@ -167,7 +167,7 @@ class Fates:
 
         def decide(command: Command, session: OpenSession) -> bytes:
             nonlocal verdict
-            verdict = self._verdict(old, command, session)
+            verdict = self._verdict(old, command, session, side.parts_at(old.index))
             return verdict.reply
 
         reply = self._sessions.enter(command, self._time_ns, decide)
@@ -178,14 +178,14 @@ class Fates:
             verdict = _Verdict(Fate.REFUSED if code else Fate.KNOWN, reply, code)
         return listed(verdict.fate, verdict.code), Answered(command.session, command.sequence, reply)
 
-    def _verdict(self, old: ArchivedEntry, command: Command, session: OpenSession) -> _Verdict:
+    def _verdict(self, old: ArchivedEntry, command: Command, session: OpenSession, fork: int) -> _Verdict:
         app = self._runner.bound.get(command.app)
         if app is None:
             self._runner.miss(command.app)
             return _archived(old, command, NotFound.code)
         choice = app.on_heal if old.acknowledged else "archive"
         if app.healed is not None:
-            choice = self._own(app, old, command, session)
+            choice = self._own(app, old, command, session, fork)
         match choice:
             case "replay":
                 reply = self._runner.execute(command, session)
@@ -195,7 +195,7 @@ class Fates:
                 return _Verdict(Fate.DONE, encode_result(None))
         return _archived(old, command)
 
-    def _own(self, app: BoundApplication, old: ArchivedEntry, command: Command, session: OpenSession) -> str:
+    def _own(self, app: BoundApplication, old: ArchivedEntry, command: Command, session: OpenSession, fork: int) -> str:
         """What the application's own function says; `archive` when it fails, or says nothing that is known."""
         healed = app.healed
         assert healed is not None
@@ -213,6 +213,7 @@ class Fates:
             time_ns=old.entry.time_ns,
             index=old.index,
             term=old.entry.term,
+            fork=fork,
         )
         choice = self._runner.guarded(app, "healed", session, lambda context: healed(context, lost))
         if choice in ("replay", "archive", "done"):

@@ -42,6 +42,29 @@ def text_types(hint: Any) -> tuple[type, ...] | None:
     return tuple(arguments) if str in arguments and bytes in arguments else None
 
 
+_NUMBERS = (inspect.IntType, inspect.FloatType, inspect.BoolType, inspect.NoneType)
+_WORDS = (
+    inspect.StrType,
+    inspect.BytesType,
+    inspect.LiteralType,
+    inspect.EnumType,
+    inspect.DateTimeType,
+    inspect.DateType,
+    inspect.TimeType,
+    inspect.UUIDType,
+    inspect.DecimalType,
+)
+
+
+def is_compound(hint: Any) -> bool:
+    """Whether text for it must be JSON: a list, a map or anything. A number or a word is written as it is."""
+    info = inspect.type_info(encodable(hint))
+    types = info.types if isinstance(info, inspect.UnionType) else (info,)
+    if text_types(hint) is not None or any(isinstance(t, _WORDS) for t in types):
+        return False
+    return not all(isinstance(t, _NUMBERS) for t in types)
+
+
 def problem(hint: Any, *, kept: bool) -> str | None:
     """Why a hint may not stand there, as "`part` reason", or None.
 

@@ -13,11 +13,19 @@ from tanist.peer.application.definition import DefinitionError
 from tanist.peer.application.specification import describe
 
 BUILT_IN = {
+    "board": "tanist.peer.apps.board:Board",
+    "calculator": "tanist.peer.apps.calculator:Calculator",
     "chat": "tanist.peer.apps.chat:Chat",
     "counter": "tanist.peer.apps.counter:Counter",
+    "direct": "tanist.peer.apps.direct:Direct",
+    "guess": "tanist.peer.apps.guess:Guess",
     "kv": "tanist.peer.apps.kv:Kv",
+    "poll": "tanist.peer.apps.poll:Poll",
+    "rps": "tanist.peer.apps.rps:Rps",
 }
 """The applications that come along, by name."""
+FIRST = ("chat", "counter", "kv")
+"""What a peer runs that was given none: a first cluster has something to play with."""
 
 _MODULE_PREFIX = "tanist_app_"
 """Modules made of a user's files are called so: a `notes.py` must not hide a library of that name."""

@@ -34,7 +34,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A command or a query. `method` is the attribute, `arguments` the Struct that its arguments make."""
+    """A command or a query. `method` is the attribute, `arguments` the Struct that its arguments make.
+
+    `returns` is the type of its result as people write it, `result` the type itself.
+    """
 
     app: str
     name: str
@@ -43,6 +46,7 @@ class Operation:
     internal: bool
     parameters: tuple[Parameter, ...]
     returns: str
+    result: Any
     doc: str
     arguments: type[msgspec.Struct]
 

@@ -17,7 +17,8 @@ class Superseded(msgspec.Struct, frozen=True):
     """A command that the side of a split had applied which gave way.
 
     `arguments` are by name, of their declared types. `acknowledged`: somebody was told that it is done; otherwise
-    nobody knows. `time_ns` is its log time there, `index` and `term` are its old place.
+    nobody knows. `time_ns` is its log time there, `index` and `term` are its old place. Entries up to `fork` are the
+    past that both sides share: what an application remembers from there is the same that this command saw.
     """
 
     command: str
@@ -26,3 +27,4 @@ class Superseded(msgspec.Struct, frozen=True):
     time_ns: int
     index: int
     term: Term
+    fork: int

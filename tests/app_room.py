@@ -1,0 +1,117 @@
+"""One application in a machine that checks its rules, with sessions, a clock, and what each session heard."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from tanist.election.entries import Command, Entry, Kind, SessionClosed, SessionOpened
+from tanist.peer.application import Application, Refused
+from tanist.peer.application.events import Published
+from tanist.peer.application.machine import Machine
+from tanist.peer.application.replies import decode_reply
+from tanist.peer.application.specification import describe, find, validate
+from tanist.peer.application.wording import result_lines
+
+SECOND_NS = 10**9
+
+
+class Room:
+    """Sessions are called by letters. Arguments are text, as gateways get them. Time stands still until `wait`."""
+
+    def __init__(self, app: type[Application], sessions: str) -> None:
+        self.app = app
+        self.name = describe(app).name
+        self.machine = Machine({self.name: app()}, check=True)
+        self.machine.on_event = self._hear
+        self.time_ns = 1_000 * SECOND_NS
+        self.seed = 0
+        self.events: list[Published] = []
+        self.heard: dict[str, list[str]] = {}
+        self._sequences: dict[str, int] = {}
+        for session in sessions:
+            self.open(session)
+
+    @property
+    def state(self) -> Any:
+        """The application itself."""
+        return self.machine.applications[self.name]
+
+    def open(self, session: str) -> None:
+        """A client comes."""
+        self.heard[session] = []
+        self._sequences[session] = 0
+        self.machine.local_sessions.add(session)
+        self._apply(Kind.SESSION_OPENED, SessionOpened(session, "p"))
+
+    def close(self, session: str) -> None:
+        """A client leaves, or its peer is gone."""
+        self._apply(Kind.SESSION_CLOSED, SessionClosed(session, "gone"))
+
+    def call(self, session: str, name: str, *arguments: Any) -> Any:
+        """A command's result. Raises what gateways and the application say against it."""
+        raw = validate(self.app, name, arguments, text=True)
+        sequence = self._sequences[session] = self._sequences[session] + 1
+        (outcome,) = self._apply(Kind.COMMAND, Command(session, sequence, 1, self.name, name, msgspec.Raw(raw)))
+        return decode_reply(outcome.reply)
+
+    def ask(self, session: str, name: str, *arguments: Any) -> Any:
+        """A query's answer."""
+        return self.machine.query(self.name, name, validate(self.app, name, arguments, text=True), session)
+
+    def said(self, session: str, name: str, *arguments: Any) -> list[str]:
+        """The lines that a person gets for a command or a query."""
+        operation = find(self.app, name)
+        value = (self.call if operation.is_command else self.ask)(session, name, *arguments)
+        return result_lines(operation, value)
+
+    def refused(self, session: str, name: str, *arguments: Any) -> str:
+        """The code with which the application refuses."""
+        with pytest.raises(Refused) as caught:
+            self.said(session, name, *arguments)
+        assert caught.value.message
+        return caught.value.code
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and the timers fire that come due in it, each at its own moment."""
+        end_ns = self.time_ns + round(seconds * SECOND_NS)
+        while (next_ns := self.machine.next_timer_ns()) is not None and next_ns <= end_ns:
+            self.time_ns = max(self.time_ns, next_ns)
+            for due in self.machine.due_timers(self.time_ns):
+                self._apply(Kind.TIMER, due)
+        self.time_ns = end_ns
+
+    def drain(self, session: str) -> list[str]:
+        """What a session heard since the last time."""
+        lines, self.heard[session] = self.heard[session], []
+        return lines
+
+    def restart(self) -> None:
+        """Go on from a snapshot, as a peer does that starts again."""
+        data = self.machine.snapshot()
+        fresh = Machine({self.name: self.app()}, check=True)
+        fresh.restore(data)
+        fresh.on_event, fresh.local_sessions = self._hear, self.machine.local_sessions
+        assert self.machine.take_failures() == []
+        self.machine = fresh
+
+    def _hear(self, event: Published) -> None:
+        self.events.append(event)
+        for session, lines in self.heard.items():
+            if event.is_for(session):
+                lines.append(event.line)
+
+    def _apply(self, kind: int, body: Any) -> Sequence[Any]:
+        self.seed += 1
+        entry = Entry(1, "p", kind, self.time_ns, self.seed, msgspec.msgpack.encode(body))
+        return self.machine.apply(self.machine.applied + 1, [entry])
+
+
+@contextmanager
+def room_of(app: type[Application], sessions: str = "abc") -> Iterator[Room]:
+    """A room in which, whatever the test does, no rule of applications is broken."""
+    room = Room(app, sessions)
+    yield room
+    assert room.machine.take_failures() == []
