@@ -76,12 +76,12 @@ class Page:
         await asyncio.wait_for(self._loaded.wait(), START_S)
 
     async def value(self, script: str) -> Any:
-        """What an expression gives, once the frame after it is drawn; a promise is waited for."""
-        framed = (
-            f"(async () => {{ const value = await ({script}); await new Promise(done => requestAnimationFrame(() => "
-            "requestAnimationFrame(done))); return value; })()"
+        """What an expression gives, once what was done before is drawn; a promise is waited for."""
+        after_frame = (
+            "(async () => { await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))); "
+            f"return await ({script}); }})()"
         )
-        said = await self.ask("Runtime.evaluate", expression=framed, awaitPromise=True, returnByValue=True)
+        said = await self.ask("Runtime.evaluate", expression=after_frame, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in said, said["exceptionDetails"]
         return said["result"].get("value")
 
@@ -108,6 +108,10 @@ class Page:
         """Press and release the left button."""
         for kind in ("mousePressed", "mouseReleased"):
             await self.mouse(kind, x, y, button="left", clickCount=1)
+
+    async def click_on(self, selector: str) -> None:
+        """Click an element that a selector names, wherever it lies on the page."""
+        await self.value(f"document.querySelector({selector!r}).click()")
 
     async def key(self, key: str, **more: Any) -> None:
         """Press and release a key, by its name in the DOM."""

@@ -10,6 +10,8 @@ from tanist.peer.electionlog.timeline.states import KEPT_MAX
 
 OPEN_MAX = 256
 """Faults that are open at once; more are drawn for as long as they said they would last."""
+NOTED = "noted"
+"""The failure of which only the note is to be told: it was done from outside (see tanist.peer.faults.requests)."""
 
 _OPEN = float("inf")
 
@@ -58,7 +60,9 @@ class Faults:
         match line.body:
             case FaultInjected(fault=name, failure=failure, detail=detail, for_ms=for_ms):
                 meant = for_ms if isfinite(for_ms) else 0.0
-                fault = Fault(line.peer, failure, at, _OPEN, f"{failure} {detail}".rstrip(), number, meant)
+                # What was done from outside says itself what it was.
+                text = detail if failure == NOTED and detail else f"{failure} {detail}".rstrip()
+                fault = Fault(line.peer, failure, at, _OPEN, text, number, meant)
                 self._found.append(fault)
                 if len(self._open) < OPEN_MAX:
                     self._open[line.peer, name] = fault

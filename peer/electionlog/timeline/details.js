@@ -29,8 +29,8 @@ function told({kind, index}) {
     }
     case 'band': {
       const band = timeline.bands[index];
-      const head = band.mark ? band.text || band.kind : `fault: ${band.kind}`;
-      return {head, begin: band.begin, end: band.end, facts: [['peer', nameOf(band.lane)], ['what', band.text || band.kind]]};
+      const head = band.mark ? band.text || band.kind : `Fault: ${band.text}`;
+      return {head, begin: band.begin, end: band.end, facts: [['peer', nameOf(band.lane)], ['kind', band.kind]]};
     }
     case 'absence': {
       const absence = timeline.absences[index];
