@@ -1,4 +1,4 @@
-"""The calls of this peer's own clients: one session, a window of commands in flight, each answered once.
+"""The calls of one client of this peer: one session, a window of commands in flight, each answered once.
 
 A call is encoded when it is sent, not when it is made: the floor it carries is that of the moment. Whenever
 another server (or the same in another term) is there, everything unanswered is sent again, in order; the
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from tanist.election.entries import Command, Kind, Proposal, SessionClosed, SessionOpened
+from tanist.election.entries import Command, Kind, Proposal, SessionOpened
 from tanist.election.history import NO_TERM, Term
 from tanist.election.opensession import FIRST_SEQUENCE
 from tanist.election.ready import Apply
@@ -52,7 +52,7 @@ class Call:
 
 
 class Calls:
-    """All calls of one peer."""
+    """All calls of one session."""
 
     def __init__(
         self,
@@ -61,13 +61,15 @@ class Calls:
         term_at: Callable[[int], Term | None],
         on_waited: Callable[[int, float], None],
         nobody: Callable[[str, str], NoServer],
+        local_sessions: set[str],
     ) -> None:
         """`submit` hands proposals to the core; `on_waited(calls, longest_s)` hears what a change of server cost.
 
-        `nobody(what, ending)` makes the error of a call that no server took.
+        `nobody(what, ending)` makes the error of a call that no server took. `local_sessions` is the machine's set of
+        sessions whose answers are wanted here: this one's id is kept in it.
         """
         self._loop = asyncio.get_running_loop()
-        self._peer = peer
+        self.peer = peer
         self._submit = submit
         self._term_at = term_at
         self._on_waited = on_waited
@@ -84,8 +86,10 @@ class Calls:
         self.waits = Waits()
         self.session = _new_session()
         self.past_sessions: deque[str] = deque(maxlen=SESSIONS_REMEMBERED)
-        self.local_sessions: set[str] = {self.session}
-        """The machine's set of sessions whose answers are wanted here."""
+        self.local_sessions = local_sessions
+        local_sessions.add(self.session)
+        self.began = False
+        """Whether the opening of the session may be in the log."""
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -134,8 +138,8 @@ class Calls:
         pending, session = self._pending, self.session
         proposals: list[Proposal] = []
         if not self._opened:
-            self._opened = True
-            proposals.append(Proposal(Kind.SESSION_OPENED, _encode(SessionOpened(session, self._peer))))
+            self._opened = self.began = True
+            proposals.append(Proposal(Kind.SESSION_OPENED, _encode(SessionOpened(session, self.peer))))
         floor = next(iter(pending), self._next)
         for sequence in sequences:
             call = pending.get(sequence)
@@ -275,12 +279,6 @@ class Calls:
             call.future.set_exception(error)
 
     # The end
-
-    def closing(self, known: list[str]) -> None:
-        """This peer ends: close its session, and those of its earlier starts."""
-        if self._reachable:
-            bodies = [_encode(SessionClosed(session, "the peer ended")) for session in known]
-            self._submit(tuple(Proposal(Kind.SESSION_CLOSED, b) for b in bodies))
 
     def refuse_new(self) -> None:
         """Take no new calls."""

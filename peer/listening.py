@@ -14,6 +14,11 @@ PORTS_TRIED_MAX = 70
 """Ports tried after a default one: so many peers of one machine find a place, and 7400 stays clear of 7480."""
 
 
+async def listen_at(address: str, given: bool, listen: Callable[[str], Awaitable[Bound]]) -> Bound:
+    """Listen at an address; where it was not `given` but is a default, at the next free one. Gives what listens."""
+    return await (listen(address) if given else free_port_from(address, listen))
+
+
 async def free_port_from(address: str, listen: Callable[[str], Awaitable[Bound]]) -> Bound:
     """Listen at a default address, or at the next port that is free. Raises the first `ListenError` if none is."""
     host, port = parse_address(address)

@@ -17,9 +17,9 @@ from tanist.peer.application.events import Published
 from tanist.peer.application.here import Here
 from tanist.peer.application.reporting import without_message
 from tanist.peer.application.specification import describe
+from tanist.peer.clients import Client
 from tanist.peer.electionlog.peer_events import ApplicationFault, EffectsLost
 from tanist.peer.errors import CallError, NoServer
-from tanist.peer.status import Reply
 from tanist.peer.storage.files import write_atomically
 
 EFFECTS_WAITING_MAX = 100_000
@@ -38,19 +38,17 @@ class LocalWork:
     def __init__(
         self,
         folder: Path,
-        peer: str,
         name: str,
         applications: Mapping[str, Application],
-        call: Callable[[str, str, tuple[Any, ...]], Coroutine[Any, Any, Reply]],
-        query: Callable[[str, str, tuple[Any, ...]], Any],
+        client: Client,
         role: Callable[[], Role],
         emit: Callable[[Event], None],
     ) -> None:
-        """`folder` is the peer's data. `call` has a command done, `query` answers, both by application and name."""
+        """`folder` is the data of the peer called `name`, whose own client is `client`."""
         self._loop = asyncio.get_running_loop()
         self._positions = folder / POSITIONS
         self._emit = emit
-        self._call, self._query, self._role = call, query, role
+        self._client, self._role = client, role
         self._done: dict[str, Position] = _read(self._positions)
         self._tasks: list[asyncio.Task[None]] = []
         self._asking = threading.Lock()
@@ -63,20 +61,20 @@ class LocalWork:
             offered = describe(application)
             acts = type(application).effect is not Application.effect
             if acts or offered.local:
-                here = Here(app, peer, name, folder / "apps" / app, self)
+                here = Here(app, client.calls.peer, name, folder / "apps" / app, self)
                 self._worlds[app] = _World(application, here, acts)
 
     # The ways of a `Here`, from its thread
 
     def call(self, app: str, command: str, arguments: tuple[Any, ...]) -> Any:
         """See `Here.call`."""
-        return self._asked(self._call(app, command, arguments)).result
+        return self._asked(self._client.call(app, command, arguments)).result
 
     def query(self, app: str, query: str, arguments: tuple[Any, ...]) -> Any:
         """See `Here.query`."""
 
         async def ask() -> Any:
-            return self._query(app, query, arguments)
+            return self._client.query(app, query, arguments, internal=True)
 
         return self._asked(ask())
 

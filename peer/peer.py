@@ -15,6 +15,7 @@ import msgspec
 
 from tanist.config import PeerConfig
 from tanist.election.core import Core
+from tanist.election.entries import Proposal
 from tanist.election.events import Event, HandoverEnded, RoleChanged
 from tanist.election.history import NO_TERM, Term
 from tanist.election.joining import LEFT
@@ -33,11 +34,10 @@ from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
 from tanist.peer.application.loading import FIRST, load_application
 from tanist.peer.application.machine import Machine
-from tanist.peer.application.preparing import Preparations, prepares
-from tanist.peer.application.specification import validate
 from tanist.peer.archiving import keep_archive
 from tanist.peer.calls import Calls
 from tanist.peer.chores import Chores
+from tanist.peer.clients import Client, Clients
 from tanist.peer.decisions import founding_to_abandon, loss_to_accept
 from tanist.peer.driver import Driver
 from tanist.peer.electionlog.human import HumanLog
@@ -51,14 +51,14 @@ from tanist.peer.electionlog.peer_events import (
 )
 from tanist.peer.electionlog.sentences import told
 from tanist.peer.electionlog.writer import ElectionLog
-from tanist.peer.errors import CallError, NoServer, NotFound
+from tanist.peer.errors import CallError, NoServer
 from tanist.peer.faults.control import Drills
 from tanist.peer.faults.parts import Parts, names_at
 from tanist.peer.gateways.http import HttpGateway
 from tanist.peer.healing import Healing
 from tanist.peer.healview import heals
 from tanist.peer.links import Links
-from tanist.peer.listening import advertised, free_port_from
+from tanist.peer.listening import advertised, listen_at
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
 from tanist.peer.opening import cautions, hello_of, open_directory, open_log, started, version
@@ -104,7 +104,6 @@ class Peer:
         self._journal: Journal | None = None
         self._parts = Parts(config.allow_drills)
         self._links = Links(lambda source, code, text: self._emit(ConnectionRejected(source, code, text, 0)))
-        self._preparations = Preparations()
         self._running = False
         self._stopping = False
         self._served: tuple[str, Term] | None = None
@@ -133,17 +132,19 @@ class Peer:
             directory, lambda persist_id: self._driver.persisted(persist_id), self._journal_failed, self._parts.disk
         )
         self._journal, self._store = journal, store
-        self._healing = Healing(directory.archives, clock.wall_ns(), self._emit, lambda: self._calls.sessions())
+        self._healing = Healing(
+            directory.archives, clock.wall_ns(), self._emit, lambda: self._clients.own.calls.sessions()
+        )
         replica = self._replica = Replica(
             self._applications,
             self._emit,
-            lambda outcomes, committed: self._calls.answered(outcomes, committed),
+            lambda outcomes, committed: self._clients.answered(outcomes, committed),
             self._rebuilt,
             self._healing,
         )
         if data is not None:
             replica.begin_with(data)
-        await self._listen()
+        transport = await self._listen()
         self._emit(started(config, version(), self.address, self.http_address, str(directory.path)))
         self._emit(JournalRecovered(len(recovery.records), recovery.torn_bytes))
         for what in damage:
@@ -154,71 +155,64 @@ class Peer:
         # Peers do not find each other on the network yet: a first peer that was told of nobody need not wait for it.
         settings = msgspec.structs.replace(config.election(), discovery=False)
         core = Core(me, settings, stored, random.Random(secrets.randbits(128)))
-        assert self._transport is not None
         self._driver = Driver(
             core,
             replica,
             journal,
             store,
-            self._transport,
+            transport,
             self._links,
             lambda archive: keep_archive(directory, store, archive, config.cluster, self._parts.disk),
             emit=self._emit,
             on_fatal=self._fatal,
             on_halt=self._halt,
             after_turn=self._after_turn,
-            on_declined=lambda wait_ms: self._calls.send_again_after(wait_ms / 1000),
+            on_declined=lambda wait_ms: self._clients.send_again_after(wait_ms / 1000),
             on_read=lambda request, index: self._reads.answered(request, index),
         )
+
         # The log object may be replaced (a log that is given up): always ask the present one.
-        self._calls = Calls(
-            directory.peer,
-            lambda proposals: self._driver.feed(Submit(proposals)),
-            lambda i: core.node.log.term_at(i),
-            self._waited,
-            lambda what, ending: nobody(core, what, ending),
+        self._clients = Clients(
+            lambda local: Calls(
+                directory.peer,
+                self._submit,
+                lambda i: core.node.log.term_at(i),
+                self._waited,
+                lambda what, ending: nobody(core, what, ending),
+                local,
+            ),
+            self._submit,
+            lambda: replica.machine,
+            lambda: self.applications,
         )
         self._moves = Moves(core, self._driver.feed, self._role_changed)
         self._reads = Reads(self._driver.feed, replica, self._role_changed, lambda what: nobody(core, what))
-        replica.machine.local_sessions = self._calls.local_sessions
+        replica.machine.local_sessions = self._clients.local_sessions
         self._chores = Chores(self._driver, replica, store, config, self._emit)
-        self._local = LocalWork(
-            directory.path,
-            directory.peer,
-            directory.identity.name,
-            self._applications,
-            lambda app, command, given: self.call(app, command, *given),
-            lambda app, query, given: self.machine.query(app, query, given, internal=True),
-            lambda: core.role,
-            self._emit,
-        )
+        own, name = self._clients.own, directory.identity.name
+        self._local = LocalWork(directory.path, name, self._applications, own, lambda: core.role, self._emit)
         replica.on_published, replica.on_superseded = self._local.published, self._local.superseded
-        self._keeper = Keeper(self._driver, replica, self._calls, self._emit)
+        self._keeper = Keeper(self._driver, replica, self._clients.own.calls, self._emit)
         self._running = True
         self._parts.begin(self._emit, self.stop)
         self._driver.start()
         self._chores.start()
         self._local.start()
 
-    async def _listen(self) -> None:
+    async def _listen(self) -> TcpTransport:
         config = self.config
         transport = self._transport = self._parts.transport(
             self._hello, self._links, config.transport, self._fatal, lambda at: names_at(self.core.node.log.roster, at)
         )
-        if config.given("listen"):
-            bound = await transport.listen(config.listen)
-        else:
-            bound = await free_port_from(config.listen, transport.listen)
+        bound = await listen_at(config.listen, config.given("listen"), transport.listen)
         self.address = config.advertise or advertised(bound)
-        self._http, self.http_address = await self._listen_http()
 
-    async def _listen_http(self) -> tuple[HttpGateway, str]:
-        async def listen(address: str) -> tuple[HttpGateway, str]:
+        async def serve_http(address: str) -> tuple[HttpGateway, str]:
             http = HttpGateway(self, address)
             return http, await http.start()
 
-        given = self.config.given("http")
-        return await listen(self.config.http) if given else await free_port_from(self.config.http, listen)
+        self._http, self.http_address = await listen_at(config.http, config.given("http"), serve_http)
+        return transport
 
     def _hello(self) -> Hello:
         assert self._directory is not None
@@ -263,24 +257,12 @@ class Peer:
         `UnknownOutcome` mean that it was certainly not done.
         """
         self._must_run()
-        application = self._application(app)
-        arguments = validate(application, command, args or kwargs)
-        preparation = prepares(application, command)
-        if preparation is not None:
+        return await self._clients.own.call(app, command, args or kwargs, key=idempotency_key, timeout_s=timeout_s)
 
-            def ask(query: str, given: Sequence[Any]) -> Any:
-                return self.machine.query(app, query, given, internal=True)
-
-            prepared = await self._preparations.run(application, preparation, arguments, ask)
-            arguments = validate(application, command, prepared, internal=True)
-        return await self._calls.call(app, command, arguments, idempotency_key, timeout_s)
-
-    def _application(self, name: str) -> Application:
-        application = self.applications.get(name)
-        if application is None:
-            known = ", ".join(sorted(self.applications)) or "none"
-            raise NotFound(f"there is no application {name[:64]!r} at this peer; there are: {known}")
-        return application
+    def open_client(self) -> Client:
+        """A client with a session of its own, for a connection of a gateway; close it with the connection."""
+        self._must_run()
+        return self._clients.open()
 
     async def query(
         self, app: str, query: str, /, *args: Any, read: str = "local", timeout_s: float = 10.0, **kwargs: Any
@@ -373,6 +355,9 @@ class Peer:
         if not self._running:
             raise NoServer("this peer is not running")
 
+    def _submit(self, proposals: tuple[Proposal, ...]) -> None:
+        self._driver.feed(Submit(proposals))
+
     # What the driver tells
 
     def _emit(self, event: Event) -> None:
@@ -389,7 +374,7 @@ class Peer:
             self._replica.cluster_event(type(event).kind(), fields, told(event, self._names))
 
     def _rebuilt(self) -> None:
-        self._calls.send_all()
+        self._clients.send_all()
         self._keeper.rebuilt()
 
     def _after_turn(self) -> None:
@@ -401,7 +386,7 @@ class Peer:
                 self._term_before = self._served[1]
             self._served = served
             self._role_changed.set()
-            again = self._calls.server_changed(served is not None)
+            again = self._clients.server_changed(served is not None)
             if again:
                 self._emit(CallsRetried(again, "another server"))
             self._promotions.look(core)
@@ -453,10 +438,9 @@ class Peer:
             core = self._driver.core
             if hand_over and core.role is Role.SERVER:
                 await self._moves.give(None, 2 * core.node.times.round / 1e9)
-            await self._calls.drained(DRAIN_S)
-            self._calls.refuse_new()
-            if core.server is not None:
-                self._calls.closing(self.machine.sessions.of_peer(core.node.me.id))
+            await self._clients.drained(DRAIN_S)
+            self._clients.refuse_new()
+            self._clients.closing()
             self._driver.feed(GoodbyeAsked("it was told to end"))
             await asyncio.sleep(0)
         await self._close("it was told to end", 0)
@@ -474,8 +458,8 @@ class Peer:
         if hasattr(self, "_chores"):
             self._chores.stop()
             self._keeper.stop()
-        if hasattr(self, "_calls"):
-            self._calls.close()
+        if hasattr(self, "_clients"):
+            self._clients.close()
         if hasattr(self, "_replica"):
             self._replica.close()
         if hasattr(self, "_driver"):

@@ -32,6 +32,7 @@ class Rig:
             lambda _: Term(1, "s"),
             lambda calls, longest: self.waited.append((calls, longest)),
             lambda what, ending: NoServer(f"{what}: two of three are away{ending}"),
+            set(),
         )
 
     def call(self, timeout_s: float = LONG_S) -> "asyncio.Future[Reply]":
