@@ -1,6 +1,7 @@
 """Local work and effects of this peer's applications: run in threads, one at a time for each application."""
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
@@ -175,10 +176,13 @@ class LocalWork:
             waiting = list(self._open)
         for future in waiting:
             future.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                for world in self._worlds.values():
+                    await world.turn.acquire()
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=ENDS_WITHIN_S)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 class _World:
