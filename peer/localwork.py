@@ -170,7 +170,9 @@ class LocalWork:
                 self._tasks.append(self._loop.create_task(self._round(app, world, work.method, work.every_s)))
 
     async def stop(self) -> None:
-        """End; a run under way is waited for, but not for long."""
+        """End; a run under way is waited for, but not for long. Once is enough."""
+        if self._ended:
+            return
         with self._asking:
             self._ended = True
             waiting = list(self._open)

@@ -438,6 +438,7 @@ class Peer:
             core = self._driver.core
             if hand_over and core.role is Role.SERVER:
                 await self._moves.give(None, 2 * core.node.times.round / 1e9)
+            await self._local.stop()
             await self._clients.drained(DRAIN_S)
             self._clients.refuse_new()
             self._clients.closing()
