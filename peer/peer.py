@@ -248,6 +248,15 @@ class Peer:
         """Injects failures into this peer. Raises `CallError` when it was not started with `allow_drills`."""
         return self._parts.drills
 
+    def digest(self) -> tuple[int, str]:
+        """How many entries are applied here, and a hash of the state that came of them, the same on every peer.
+
+        It goes through the whole state, so only those may ask who may injure this peer anyway: raises as `drills` does.
+        """
+        self._must_run()
+        _ = self.drills  # Raises.
+        return self.machine.applied, self.machine.digest()
+
     async def call(
         self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0, **kwargs: Any
     ) -> Reply:

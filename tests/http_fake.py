@@ -98,6 +98,9 @@ class FakePeer:
     def drills(self) -> Drills:
         return self.parts.drills
 
+    def digest(self) -> tuple[int, str]:
+        return 0, self.parts.drills.__class__.__name__
+
     async def call(
         self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0, **kwargs: Any
     ) -> Reply:

@@ -26,6 +26,19 @@ async def status_of(http: aiohttp.ClientSession, url: str) -> Status | None:
         return None
 
 
+async def state_of(http: aiohttp.ClientSession, url: str) -> tuple[int, str] | None:
+    """How many entries a peer has applied, and the hash of its state; None while it does not answer.
+
+    It must have been started with `--allow-drills`.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_S), http.get(f"{url}/drills/state") as answer:
+            said = await answer.json()
+            return (said["applied"], said["digest"]) if answer.status == 200 else None
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return None
+
+
 async def call(
     http: aiohttp.ClientSession,
     url: str,

@@ -18,6 +18,7 @@ import aiohttp
 
 from tanist.peer.drills import asking
 from tanist.peer.drills.asking import CALL_S, Status
+from tanist.peer.drills.clients import Clients
 from tanist.peer.drills.conditions import Condition, agreed, one_server, told
 from tanist.peer.drills.network import CUT, Network
 from tanist.peer.drills.process import ENDED_S, ClusterError, PeerProcess
@@ -74,6 +75,7 @@ class RealCluster:
         self._flags += ["--pace", pace, "--safety", safety, "--no-discovery", *flags]
         if links:
             self._flags += ["--allow-drills"]
+        self._left: set[str] = set()
         self._pauses: dict[str, Pause] = {}
 
     async def __aenter__(self) -> Self:
@@ -186,6 +188,14 @@ class RealCluster:
         self[name].signal(signal.SIGTERM)
         return await self[name].ended(deadline_s)
 
+    async def leave(self, name: str, deadline_s: float = DEADLINE_S) -> None:
+        """Take a peer out of the cluster for good, and wait until its process has ended."""
+        async with self.http.post(f"{self[name].url}/cluster/leave", json={}) as answer:
+            if answer.status != 200:
+                raise ClusterError(f"{name} cannot leave: {(await answer.json())['error']['message']}")
+        await self[name].ended(deadline_s)
+        self._left.add(name)
+
     async def restart(self, name: str) -> None:
         """Kill a peer and start it again at once."""
         await self.kill(name)
@@ -220,6 +230,17 @@ class RealCluster:
         """All links are good again."""
         self._links().heal()
 
+    async def mend(self) -> None:
+        """Undo what was done: links are good, the paused go on, the dead are started; who left stays away."""
+        if self.network is not None:
+            self.network.heal()
+        for name in list(self._pauses):
+            await self.resume(name)
+        for name, peer in self.peers.items():
+            if peer.flags and not peer.running and name not in self._left:
+                peer.start()
+        await asyncio.gather(*(self.until_answers(name) for name in self.present()))
+
     def _links(self) -> Network:
         if self.network is None:
             raise ClusterError("this cluster was made with links=False: nothing stands between its peers")
@@ -234,6 +255,10 @@ class RealCluster:
     async def statuses(self) -> list[Status | None]:
         """What each peer that is present says of itself."""
         return list(await asyncio.gather(*(self.status(name) for name in self.present())))
+
+    async def state(self, name: str) -> tuple[int, str] | None:
+        """How many entries a peer has applied, and the hash of its state; None while it does not answer."""
+        return await asking.state_of(self.http, self[name].url)
 
     async def serves(self, name: str) -> bool:
         """Whether a peer serves, as it says itself."""
@@ -335,6 +360,11 @@ class RealCluster:
         return named[0]
 
     # Data
+
+    def clients(self, count: int = 3, seed: int = 0) -> Clients:
+        """Clients that write to and read from `kv` at all peers; to be started and stopped."""
+        urls = lambda: {name: peer.url for name, peer in self.peers.items() if peer.flags}  # noqa: E731
+        return Clients(self.http, urls, count=count, linearizable=self.safety == "quorum", seed=seed)
 
     async def call(
         self, at: str, command: str, idempotency: str = "", timeout_s: float = CALL_S, /, **arguments: object

@@ -46,6 +46,9 @@ class GatewayPeer(Protocol):
     def drills(self) -> Drills:
         """Injects failures; raises where that is not allowed."""
 
+    def digest(self) -> tuple[int, str]:
+        """How many entries are applied, and a hash of the state; raises where that may not be asked."""
+
     async def call(
         self, app: str, command: str, /, *args: Any, idempotency_key: str = "", timeout_s: float = 10.0, **kwargs: Any
     ) -> Reply:

@@ -9,6 +9,7 @@
 | GET /events | WebSocket of events |
 | POST /cluster/handover, /cluster/leave | planned moves |
 | POST /drills/fault, GET and DELETE /drills/faults | injects failures, with --allow-drills |
+| GET /drills/state | a hash of the state, with --allow-drills |
 | GET / | the page |
 """
 
@@ -64,6 +65,7 @@ class Routes:
             "/apps": self._apps,
             "/events": sockets.serve,
             "/drills/faults": self._faults,
+            "/drills/state": self._state,
         }
         self._post: dict[str, Handler] = {
             "/cluster/handover": self._handover,
@@ -218,6 +220,10 @@ class Routes:
 
     async def _faults(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         return http_drills.in_force(self._peer.drills)
+
+    async def _state(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        applied, digest = self._peer.digest()
+        return json_answer({"applied": applied, "digest": digest})
 
     async def _inject(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         drills = self._peer.drills
