@@ -9,7 +9,7 @@ import pytest
 
 from tanist.election.evidence import Evidence
 from tanist.transport import dialer
-from tanist.transport.dialer import connect_first, dial_evidence, loss_evidence
+from tanist.transport.dialer import connect_first, describe, dial_evidence, loss_evidence
 from tanist.transport.resolver import SocketAddress
 
 NOBODY = SocketAddress(socket.AF_INET, ("127.0.0.1", 1))
@@ -111,3 +111,17 @@ def test_what_the_end_of_a_connection_says(error: OSError | None, evidence: Evid
     found, words = loss_evidence(error)
     assert found == evidence
     assert words
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        # As asyncio puts it, with the address that the caller names anyway.
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 7400)"), "Connection refused"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (OSError("2 other names are being resolved"), "2 other names are being resolved"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_an_error_is_told_in_plain_words(error: OSError, words: str) -> None:
+    assert describe(error) == words

@@ -62,6 +62,20 @@ def test_each_line_has_its_moment_on_one_clock_whatever_its_own_showed(tmp_path:
     assert not list(timed([], lambda problem: None))
 
 
+def test_one_clock_that_is_ahead_does_not_pull_the_others_along(tmp_path: Path) -> None:
+    ahead = 7_200_000
+    logs = [write(tmp_path / "a.jsonl", line_of(1, 5000 + ahead, event=ReignBegan("1@a1", 1, 0.0, True)))]
+    for i, name in enumerate(("b2", "c3")):
+        followed = line_of(1, 5003 + i, name, event=ServerFollowed("a1", "a:1", "1@a1", 2.0))
+        logs.append(write(tmp_path / f"{name}.jsonl", followed))
+    moments = {line.peer: moment for moment, line in timed(logs, lambda problem: None)}
+    assert moments == {
+        "a1": pytest.approx(5003, abs=1),
+        "b2": pytest.approx(5003, abs=1),
+        "c3": pytest.approx(5003, abs=1),
+    }
+
+
 def test_a_wall_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
     walls = [1000, 10, 3_600_000, 20]
     a = write(tmp_path / "a.jsonl", *(line_of(i + 1, wall, mono_ms=20.0 * i) for i, wall in enumerate(walls)))

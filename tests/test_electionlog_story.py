@@ -53,7 +53,13 @@ def data(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
         path = tmp_path / name / "election.jsonl"
         logs[name] = ElectionLog(
-            path, cluster="home", peer=peer, name=name, incarnation=(1, 1), wall_ns=lambda: now_ns, mono_ns=lambda: 0
+            path,
+            cluster="home",
+            peer=peer,
+            name=name,
+            incarnation=(1, 1),
+            wall_ns=lambda: now_ns,
+            mono_ns=lambda: now_ns - BEGAN_NS,
         )
     for ms, name, event in STORY:
         now_ns = BEGAN_NS + ms * 1_000_000
@@ -144,6 +150,20 @@ def test_filters(data: Path) -> None:
     assert "serving as 2@bert" in second and "serving as 1@anna" not in second and "\n   1  " not in second
     assert "following" not in shown(data, since="2026-11-18T11:07:00Z")[1]
     assert shown(data, since="2030-01-01", event="woke")[:2] == (0, "no lines\n")
+
+
+def test_times_are_of_one_clock_and_a_clock_that_is_off_is_told_of(data: Path) -> None:
+    path = data / "bert" / "election.jsonl"
+    path.write_text(path.read_text().replace("T11:", "T09:"))
+    status, text, _ = shown(data)
+    day, first, note, *rest = text.splitlines()
+    assert status == 0 and [day, first] == SAID.splitlines()[:2]
+    assert note == "(the clock of bert is 2 h 0 min behind most others; times here are put right)"
+    # Nobody knows how long after the reign began it was followed: at least this.
+    assert rest[0] == "11:06:40.000  bert          following anna (1@anna)"
+    assert rest[1] == "11:07:39.900  bert          lost the server anna: closed"
+    assert "11:06:40.000  11:07:39.900  59.9 s" in text
+    assert "lost the server" not in shown(data, since="2026-11-18T11:07:40Z")[1]
 
 
 def test_json_is_the_lines_themselves(data: Path) -> None:

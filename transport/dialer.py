@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import socket
 
 from tanist.election.evidence import Evidence
@@ -34,7 +35,10 @@ def loss_evidence(error: OSError | None) -> tuple[Evidence, str]:
 
 
 def describe(error: OSError) -> str:
-    """An error in the system's words, without Python's brackets."""
+    """An error in the system's words, without Python's brackets or asyncio's "Connect call failed"."""
+    # Name resolution numbers its errors by itself, and has words for them.
+    if error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)
     return error.strerror or str(error) or type(error).__name__
 
 

@@ -12,6 +12,7 @@ VERB_VARIABLES = frozenset(
         "TANIST_ALL_MARKS",
         "TANIST_BEYOND",
         "TANIST_EVENT",
+        "TANIST_FOLLOW",
         "TANIST_KEY",
         "TANIST_KEYED",
         "TANIST_LOG",

@@ -353,13 +353,23 @@ def log_show(
     term: Annotated[
         int | None, Parameter("--term", env_var="TANIST_TERM", help="Only what happened around this term's number.")
     ] = None,
+    follow: Annotated[
+        bool,
+        Parameter(
+            ["--follow", "-f"],
+            env_var="TANIST_FOLLOW",
+            negative="",
+            show_default=False,
+            help="Go on with what is written from now on, until Ctrl-C.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Election logs as a story: who served when, who suspected whom on what evidence, and what followed."""
     from tanist.peer.cli.settings import election_log
     from tanist.peer.electionlog.story import show
 
-    return show(files or (election_log(),), since=since, event=event, peer=of, term=term, json=json)
+    return show(files or (election_log(),), since=since, event=event, peer=of, term=term, json=json, follow=follow)
 
 
 @log.command(name="timeline")

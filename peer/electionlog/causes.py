@@ -17,7 +17,7 @@ from tanist.election.events import (
     ServerLost,
     VoteCast,
 )
-from tanist.election.roles import Cause
+from tanist.election.roles import Cause, Role
 
 WON = "won"
 """The outcome of a ballot that was won."""
@@ -49,6 +49,8 @@ def effects(peer: str, event: Event) -> Iterator[Token]:
             yield from (("vote", str(number), peer, voter) for voter in support)
         case RoleChanged(reason=reason) if reason == Cause.TOLD_TO_STAND:
             yield ("handover", peer)
+        case RoleChanged(role=Role.CLIENT, term=term):
+            yield ("reign", term)
 
 
 TELLING = frozenset(

@@ -3,9 +3,11 @@
 Within one start of a peer its steady clock tells how lines lie apart; between two starts, and between peers, the wall
 clock is a first guess. What certainly came first (see causes.py) then moves clocks that are behind forward, by as
 little as will do. A steady clock drifts, too, so that a long start is cut into spans, each with an offset of its own.
+A clock that is ahead would so pull all others along: in the end all moments go back by what most of them were moved.
 """
 
 from collections.abc import Hashable
+from statistics import median_low
 
 SPAN_MS = 600_000.0
 """Length of a span: few enough of them in a log of months, and little drift within one."""
@@ -30,6 +32,9 @@ class Clocks:
 
     def __init__(self) -> None:
         self._offsets: dict[Span, float] = {}
+        self._guessed: dict[Span, float] = {}
+        """The offset that each start of a peer had by its own wall clock."""
+        self._shift: float | None = None
         self._last: dict[str, tuple[Span, float]] = {}
         self._causes: dict[Hashable, list[tuple[Span, float]]] = {}
         self._effects: dict[Hashable, list[tuple[Span, float]]] = {}
@@ -60,7 +65,7 @@ class Clocks:
                 self._edges[before[0], span] = max(self._edges.get((before[0], span), -drift), -drift)
                 self._edges[span, before[0]] = -drift
             else:
-                self._offsets[span] = wall_ms - mono_ms
+                self._offsets[span] = self._guessed[span] = wall_ms - mono_ms
         self._last[peer] = (span, mono_ms)
         return span
 
@@ -73,7 +78,10 @@ class Clocks:
         self._effects.setdefault(token, []).append((span, mono_ms))
 
     def settle(self) -> None:
-        """Move clocks forward until every effect follows its cause. Call once, after all lines."""
+        """Move clocks forward until every effect follows its cause. Call after all lines, and again after further ones.
+
+        What most peers' clocks show stays as it was the first time.
+        """
         for token, found in self._effects.items():
             causes = self._causes.get(token)
             if causes is None:
@@ -85,6 +93,12 @@ class Clocks:
                     self._edge(span, mono_ms, effect_span, effect_ms)
         self._causes.clear()
         self._effects.clear()
+        self.in_a_circle = not self._move_forward()
+        if self._shift is None and self._guessed:
+            self._shift = self._usually_moved_ms()
+
+    def _move_forward(self) -> bool:
+        """Whether all edges hold in the end."""
         offsets = self._offsets
         for _ in range(ROUNDS_MAX):
             moved = False
@@ -94,13 +108,20 @@ class Clocks:
                     offsets[later] = least
                     moved = True
             if not moved:
-                return
-        self.in_a_circle = True
+                return True
+        return False
+
+    def _usually_moved_ms(self) -> float:
+        """How far the clock of a peer in the middle was moved forward: if one alone is ahead, so far as that is."""
+        moved: dict[str, list[float]] = {}
+        for span, guess in self._guessed.items():
+            moved.setdefault(span[0], []).append(self._offsets[span] - guess)
+        return median_low(median_low(of_one) for of_one in moved.values())
 
     def moment(self, peer: str, incarnation: str, mono_ms: float, wall_ms: float) -> float:
         """When a line was written; by its own wall clock, where the line was not taken in."""
         offset = self._offsets.get(span_of(peer, incarnation, mono_ms))
-        return wall_ms if offset is None else offset + mono_ms
+        return wall_ms if offset is None else offset + mono_ms - (self._shift or 0.0)
 
     def _edge(self, earlier: Span, earlier_ms: float, later: Span, later_ms: float) -> None:
         """What happened in one span at a time came before what happened in another at another."""

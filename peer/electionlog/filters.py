@@ -78,12 +78,15 @@ class Filter:
         self._term = term
         self._term_of: dict[str, int] = {}
 
-    def accepts(self, line: LogLine) -> bool:
-        """Whether the line was asked for. Say all lines in order: the term a peer is in follows from earlier ones."""
+    def accepts(self, line: LogLine, moment: float | None = None) -> bool:
+        """Whether the line was asked for. Say all lines in order: the term a peer is in follows from earlier ones.
+
+        `moment` is when it was written, in milliseconds since 1970, where its own wall clock is not to be believed.
+        """
         in_term = self._in_term(line)
         return (
             in_term
-            and (self._since is None or line.wall_ms >= self._since)
+            and (self._since is None or (line.wall_ms if moment is None else moment) >= self._since)
             and (not self._events or line.event in self._events)
             and (not self._peer or _is_peer(line, self._peer))
         )

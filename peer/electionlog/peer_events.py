@@ -59,7 +59,7 @@ class DataKeptAside(PeerEvent, frozen=True):
 class ClientsWaited(PeerEvent, frozen=True):
     """The server changed while calls were on their way: how many of this peer's waited, and the longest."""
 
-    line = "{calls} calls waited while {from_term} became {to_term}, the longest {longest_ms:.0f} ms"
+    line = "calls that waited while {from_term} became {to_term}: {calls}, the longest {longest_ms:.0f} ms"
     calls: int
     longest_ms: float
     from_term: str
@@ -69,7 +69,7 @@ class ClientsWaited(PeerEvent, frozen=True):
 class CallsRetried(PeerEvent, frozen=True):
     """Calls were submitted once more, under the same session and sequence; they are applied once."""
 
-    line = "{calls} calls submitted again: {reason}"
+    line = "calls submitted again: {calls} ({reason})"
     calls: int
     reason: str
 

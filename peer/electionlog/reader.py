@@ -43,20 +43,21 @@ def read(paths: Iterable[Path], report: Report) -> Iterator[LogLine]:
     """
     logs = sources(paths, report)
     if len(logs) == 1:
-        return _one_peer(logs[0], report)
-    return (line for _, line in _merged(logs, report))
+        return one_log(logs[0], report)
+    return (line for _, line in merged(logs, survey(logs), report))
 
 
 def timed(paths: Iterable[Path], report: Report) -> Iterator[tuple[float, LogLine]]:
     """The lines of `read`, each with its moment on the clock common to all, in milliseconds since 1970; never back."""
-    return _merged(sources(paths, report), report)
+    logs = sources(paths, report)
+    return merged(logs, survey(logs), report)
 
 
-def _merged(logs: Sequence[Sequence[Path]], report: Report) -> Iterator[tuple[float, LogLine]]:
-    clocks = survey(logs)
+def merged(logs: Sequence[Sequence[Path]], clocks: Clocks, report: Report) -> Iterator[tuple[float, LogLine]]:
+    """The lines of logs (see `sources`) with their moments on the clock common to all (see `survey`)."""
     if clocks.in_a_circle:
         report(Problem(logs[0][0], 0, "these logs contradict one another about what came first: of one cluster?"))
-    streams = [_on_one_clock(_one_peer(files, report), clocks) for files in logs]
+    streams = [_on_one_clock(one_log(files, report), clocks) for files in logs]
     # Merging takes the least of the heads, so a peer's own order stays whatever its clock did.
     return heapq.merge(*streams, key=lambda timed: timed[0])
 
@@ -68,12 +69,12 @@ def read_one_by_one(paths: Iterable[Path], report: Report) -> Iterator[LogLine]:
     """
     logs = sources(paths, report)
     for files in sorted(logs, key=_begin_of):
-        yield from _one_peer(files, report)
+        yield from one_log(files, report)
 
 
 def _begin_of(files: Sequence[Path]) -> tuple[str, int]:
     """Whose log it is, and when it begins; what cannot be read is reported when it is read on."""
-    first = next(_one_peer(files, lambda problem: None), None)
+    first = next(one_log(files, lambda problem: None), None)
     return ("", 0) if first is None else (first.peer, first.wall_ms)
 
 
@@ -108,14 +109,15 @@ def survey(logs: Iterable[Sequence[Path]]) -> Clocks:
             try:
                 with path.open("rb") as file:
                     for _, raw in _raw_lines(file):
-                        _survey_line(raw, clocks)
+                        survey_line(raw, clocks)
             except OSError:
                 continue
     clocks.settle()
     return clocks
 
 
-def _survey_line(raw: bytes, clocks: Clocks) -> None:
+def survey_line(raw: bytes, clocks: Clocks) -> None:
+    """Take in what one line shows of clocks, if it can be read."""
     try:
         line = _decode_clocked(raw)
         span = clocks.goes_on(line.peer, line.incarnation, line.mono_ms)
@@ -134,7 +136,7 @@ def _survey_line(raw: bytes, clocks: Clocks) -> None:
 def sources(paths: Iterable[Path], report: Report) -> list[list[Path]]:
     """The files to read: one list for each log, the oldest file first."""
     logs: dict[Path, list[Path]] = {}
-    for path in _expanded(paths, report):
+    for path in logs_at(paths, report):
         base, age = _split_age(path)
         found = logs.setdefault(base, [])
         for file in _with_older(path) if age == 0 else [path]:
@@ -143,7 +145,8 @@ def sources(paths: Iterable[Path], report: Report) -> list[list[Path]]:
     return [sorted(files, key=lambda file: -_split_age(file)[1]) for files in logs.values()]
 
 
-def _expanded(paths: Iterable[Path], report: Report) -> Iterator[Path]:
+def logs_at(paths: Iterable[Path], report: Report) -> Iterator[Path]:
+    """The logs that paths stand for: a directory for the one in it, or those one below it."""
     for path in paths:
         if not path.is_dir():
             yield path
@@ -167,7 +170,7 @@ def _split_age(path: Path) -> tuple[Path, int]:
     return path, 0
 
 
-def _one_peer(files: Sequence[Path], report: Report) -> Iterator[LogLine]:
+def one_log(files: Sequence[Path], report: Report) -> Iterator[LogLine]:
     """The lines of one log; a gap in a start's numbers is reported."""
     last: dict[str, tuple[str, int]] = {}
     for path in files:

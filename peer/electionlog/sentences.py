@@ -5,7 +5,7 @@ from functools import cache
 from string import Formatter
 from typing import Any
 
-from tanist.election.events import Event, MemberChanged, PeerSeen
+from tanist.election.events import Event, FallbackChosen, MemberChanged, PeerSeen
 from tanist.peer.electionlog.line import LogLine
 from tanist.peer.electionlog.terminal import printable
 
@@ -84,6 +84,9 @@ def sentence(line: LogLine, names: Names) -> str:
     if line.body is None:
         fields = " ".join(f"{key}={_shown(value, names)}" for key, value in line.fields.items())
         return printable(f"{line.event} {fields}".rstrip())
+    if isinstance(line.body, FallbackChosen) and line.body.peer == line.peer:
+        # It waits for nobody: "going to itself" would only puzzle.
+        return f"standing itself ({names.in_text(line.body.reason)})"
     return told(line.body, names)
 
 

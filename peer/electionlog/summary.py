@@ -89,7 +89,8 @@ def details(reign: Reign, names: Names) -> Iterator[tuple[str, str]]:
     if (outage_ms := reign.outage_ms) is not None:
         yield "without one", _outage(reign, outage_ms, names)
     if reign.calls_waited:
-        yield "clients", f"{reign.calls_waited} calls waited, the longest {duration(reign.longest_wait_ms)}"
+        calls = "1 call" if reign.calls_waited == 1 else f"{reign.calls_waited} calls"
+        yield "clients", f"{calls} waited, the longest {duration(reign.longest_wait_ms)}"
 
 
 def _elected(reign: Reign, names: Names) -> str:
