@@ -106,6 +106,8 @@ def _become(launch: Launch, own: tuple[int, int]) -> NoReturn:
         os.environ.clear()
         os.environ.update(launch.environment)
         sys.argv = ["tanist", *launch.arguments]
+        # How to start it once more: a crash on request does.
+        sys.orig_argv = [sys.executable, "-m", "tanist.peer.cli", *launch.arguments]
         gc.unfreeze()
         status = main(launch.arguments)
     except SystemExit as ending:

@@ -134,10 +134,25 @@ def fault_from(fields: dict[str, Any]) -> AnyFault:
         fault: AnyFault = msgspec.convert(fields, AnyFault)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
-    if isinstance(fault, LinkFault):
-        found = problems(fault.conditions)
-        if fault.conditions == CLEAR:
-            found.append("conditions says nothing that a good link would not do")
-        if found:
-            raise ValueError("; ".join(found))
+    if found := _problems(fault):
+        raise ValueError("; ".join(found))
     return fault
+
+
+def _problems(fault: AnyFault) -> list[str]:
+    """What only looks well, in sentences."""
+    match fault:
+        case LinkFault():
+            found = problems(fault.conditions)
+            if fault.conditions == CLEAR:
+                found.append("conditions says nothing that a good link would not do")
+            if not _is_line(fault.peer or ""):
+                found.append(f"peer must be a name or an id: at most {WHAT_CHARS_MAX} printable characters")
+            return found
+        case Noted() if not _is_line(fault.what):
+            return ["what must be one line of printable characters: it stands in the election log"]
+    return []
+
+
+def _is_line(text: str) -> bool:
+    return text.isprintable() and len(text) <= WHAT_CHARS_MAX
