@@ -139,10 +139,13 @@ class ReignBook:
 
     def _reign(self, term: str) -> Reign | None:
         """The reign of a term, made at its first mention; None for "none"."""
+        if known := self._reigns.get(term):
+            return known
         number, at, server = term.partition("@")
         if not (at and number.isascii() and number.isdecimal()):
             return None
-        return self._reigns.setdefault(term, Reign(term, int(number), server))
+        reign = self._reigns[term] = Reign(term, int(number), server)
+        return reign
 
     def _began(self, line: LogLine, began: ReignBegan) -> None:
         self._go_to(line, began.term, began.without_ms)

@@ -9,6 +9,9 @@ import msgspec
 from tanist.peer.drills.cluster import DEADLINE_S, RealCluster, now
 from tanist.peer.drills.process import last_words
 from tanist.peer.electionlog.catalogue import CATALOGUE
+from tanist.peer.electionlog.checks.check import check
+from tanist.peer.electionlog.files import FILE_NAME
+from tanist.peer.electionlog.reader import read_one_by_one
 
 __all__ = ["DEADLINE_S", "Cluster", "now"]
 
@@ -28,13 +31,17 @@ class Cluster(RealCluster):
             self._must_be_clean()
 
     def _must_be_clean(self) -> None:
-        """A traceback on stderr is a failure, even where everything else went well; so is an event nobody knows."""
+        """Even where everything else went well: no traceback, no event nobody knows, no rule that the logs break."""
         for peer in self.peers.values():
             assert "Traceback" not in peer.stderr, f"{peer.name} wrote a traceback:\n{peer.stderr}"
             for event in peer.events():
                 known = CATALOGUE.get(event["event"])
                 assert known is not None, f"{peer.name} told of {event['event']}, which is not in the catalogue"
                 msgspec.convert(event["fields"], known)
+        logs = [peer.data / FILE_NAME for peer in self.peers.values() if (peer.data / FILE_NAME).exists()]
+        # The last line of a killed peer may be cut short, and a test may damage one: what can be read is checked.
+        broken = check(read_one_by_one(logs, lambda problem: None))
+        assert not broken, "\n".join(map(str, broken))
 
     def kill_all(self) -> None:
         """SIGKILL to all at the same moment, and wait until they are gone."""
