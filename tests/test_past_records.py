@@ -1,6 +1,8 @@
 """The replicated memory of reigns: bounded, the same everywhere, and in snapshots."""
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tanist.election.entries import Entry, Kind
 from tanist.peer.application.machine import Machine
@@ -19,11 +21,11 @@ def entry(account: Account) -> Entry:
 def test_the_oldest_reigns_are_forgotten() -> None:
     records = ReignRecords()
     for number in range(1, RECORDS_MAX + 6):
-        records.add(statement(number, "s"))
+        records.add(statement(number, "s"), 1000)
     assert [number for number, _ in records.terms()] == list(range(6, RECORDS_MAX + 6))
     assert not records.wants((3, "s"), "s") and records.wants((200, "s"), "s")
     # One that comes too late is not kept, and drives nobody out.
-    records.add(statement(1, "s"))
+    records.add(statement(1, "s"), 1000)
     assert (1, "s") not in records.terms() and len(list(records.terms())) == RECORDS_MAX
 
 
@@ -31,7 +33,7 @@ def test_bytes_are_bounded_too() -> None:
     records = ReignRecords()
     for number in range(1, 60):
         for peer in range(5):
-            records.add(statement(number, f"p{peer}", 4000))
+            records.add(statement(number, f"p{peer}", 4000), 1000)
     kept = sum(len(account) for key in records.terms() for account in records.of(key))
     assert RECORDS_BYTES_MAX - 20_100 < kept <= RECORDS_BYTES_MAX
     assert (59, "s") in records.terms() and (1, "s") not in records.terms()
@@ -40,20 +42,48 @@ def test_bytes_are_bounded_too() -> None:
 def test_the_servers_own_account_always_finds_room() -> None:
     records = ReignRecords()
     for n in range(ACCOUNTS_MAX + 3):
-        records.add(statement(1, f"p{n}"))
+        records.add(statement(1, f"p{n}"), 1000)
     assert len(records.of((1, "s"))) == ACCOUNTS_MAX
     assert not records.wants((1, "s"), "late") and records.wants((1, "s"), "s")
-    records.add(statement(1, "s", 77))
+    records.add(statement(1, "s", 77), 1000)
     assert len(records.of((1, "s"))) == ACCOUNTS_MAX
     assert max(map(len, records.of((1, "s")))) > 77
 
 
 def test_a_later_account_of_a_peer_replaces_its_earlier_one() -> None:
     records = ReignRecords()
-    records.add(statement(1, "a", 100))
-    records.add(statement(1, "a", 10))
+    records.add(statement(1, "a", 100), 1000)
+    records.add(statement(1, "a", 10), 1000)
     assert [len(account) for account in records.of((1, "s"))] == [11]
     assert not records.wants((1, "s"), "a")
+
+
+def test_nobody_tells_of_a_reign_that_is_yet_to_come() -> None:
+    records = ReignRecords()
+    records.add(statement(8, "a"), 7)
+    assert not list(records.terms())
+    records.add(statement(7, "a"), 7)
+    assert list(records.terms()) == [(7, "s")]
+
+
+@given(st.lists(st.tuples(st.integers(1, 130), st.integers(0, 20), st.integers(1, 4000)), max_size=200), st.data())
+def test_a_snapshot_anywhere_on_the_way_makes_no_difference(
+    told: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
+    statements = [statement(number, f"p{peer}" if peer else "s", size) for number, peer, size in told]
+    cut = data.draw(st.integers(0, len(statements)))
+    straight, first = ReignRecords(), ReignRecords()
+    for one in statements:
+        straight.add(one, 1000)
+    for one in statements[:cut]:
+        first.add(one, 1000)
+    second = ReignRecords()
+    second.restore(first.state())
+    for one in statements[cut:]:
+        second.add(one, 1000)
+    assert second.state() == straight.state()
+    kept = [account for record in straight.state() for _, account in record.accounts]
+    assert sum(map(len, kept)) <= RECORDS_BYTES_MAX and len(straight.state()) <= RECORDS_MAX
 
 
 def test_machines_agree_on_them_and_a_snapshot_has_them() -> None:

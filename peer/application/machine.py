@@ -175,7 +175,7 @@ class Machine:
                 if self.on_healed is not None:
                     self.on_healed(report)
             case Kind.ACCOUNT:
-                self.records.add(decode_statement(entry.body))
+                self.records.add(decode_statement(entry.body), entry.number)
 
     # Timers
 

@@ -127,7 +127,8 @@ async function reigns(key) {
     const answer = await fetch('/history', {cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS)});
     const list = (await answer.json()).reigns;
     const rows = list.map((r, i) => row(r.term.number, r.name, moment(r.began), 'soft',
-      i + 1 < list.length ? 'for ' + span(new Date(list[i + 1].began) - new Date(r.began)) : ''));
+      [i + 1 < list.length ? 'for ' + span(new Date(list[i + 1].began) - new Date(r.began)) : '', r.because,
+        r.outage_ms ? 'callers waited up to ' + Math.round(r.outage_ms) + ' ms' : ''].filter(Boolean).join(' · ')));
     $('reigns').replaceChildren(...rows.reverse().slice(0, REIGNS_MAX));
     reignsOf = key;
   } catch (e) { reignsOf = ''; }
@@ -181,6 +182,7 @@ async function refresh() {
 const nameOf = id => (status && status.members.find(m => m.id === id) || {name: id}).name;
 function follow(e) {  // The story of a loss, from the events of this peer.
   const f = e.fields || {};
+  if (e.event === 'change_settled') reignsOf = '';  // What the change cost is known now.
   if (e.event === 'server_lost')
     loss = {server: nameOf(f.server), at: Date.now(), attempt: 0, attempts: 3, over: false};
   if (!loss) return;

@@ -36,9 +36,14 @@ class ReignRecords:
         self._accounts: dict[Key, dict[str, bytes]] = {}
         self._bytes = 0
 
-    def add(self, statement: Statement) -> None:
-        """Take in one account; a later one of the same peer replaces the earlier."""
+    def add(self, statement: Statement, written_in: int) -> None:
+        """Take in one account, from an entry written in that number; a later one of a peer replaces the earlier.
+
+        Of a reign that was yet to come nobody can tell: such a one, kept, would be the latest for ever.
+        """
         key = statement.number, statement.holder
+        if statement.number > written_in:
+            return
         accounts = self._accounts.setdefault(key, {})
         if len(accounts) >= ACCOUNTS_MAX and statement.peer not in accounts:
             if statement.peer != statement.holder:

@@ -102,7 +102,7 @@ def _summary(past: Past, key: Key) -> ReignSummary:
         name=past.name(key[1]),
         first_index=reign.first_index,
         began=_began(reign, served),
-        because=_because(past, accounts),
+        because=_because(past, key, accounts),
         outage_ms=_outage(accounts),
         without_ms=_known(served.without_ms) if served else None,
     )
@@ -172,10 +172,10 @@ def _before(accounts: list[Account]) -> str:
     return max(lost, key=lambda term: (lost.count(term), term), default=NO_TERM_TEXT)
 
 
-def _because(past: Past, accounts: list[Account]) -> str:
+def _because(past: Past, key: Key, accounts: list[Account]) -> str:
     """Why there was a change, in a few words."""
     served, before = _server(accounts), _before(accounts)
-    if served is not None and served.first:
+    if served is not None and (served.first or _is_first(past, key)):
         return "the first server of this cluster"
     if before == NO_TERM_TEXT:
         return "started, and found no server" if served is not None else ""
@@ -191,6 +191,11 @@ def _because(past: Past, accounts: list[Account]) -> str:
         evidence = suspected[0].evidence
         return f"{who} said goodbye" if evidence == Evidence.GOODBYE else f"{who} was lost: {evidence}"
     return f"{who} {min(cause for cause in causes if cause)}" if any(causes) else ""
+
+
+def _is_first(past: Past, key: Key) -> bool:
+    """Whether nothing but the founding comes before a reign (quorum mode: its roster is the first entry)."""
+    return past.reigns.get(key, Reign()).first_index == 2 and min(past.reigns) == key
 
 
 def _outage(accounts: Iterable[Account]) -> float | None:
@@ -281,7 +286,7 @@ def _ended(past: Past, key: Key) -> EndView | None:
     text = f"{key[0]}@{key[1]}"
     for later in past.terms():
         if later > key and _before(accounts := past.of(later)) == text:
-            return EndView(TermView(*later), past.name(later[1]), _because(past, accounts))
+            return EndView(TermView(*later), past.name(later[1]), _because(past, later, accounts))
     return None
 
 

@@ -9,18 +9,19 @@ import pytest
 from system.cluster import Cluster
 from system.process import tanist
 from system.writer import Writer
+from tanist.peer.drills.cluster import RealCluster
 
 Reign = dict[str, Any]
 
 
-async def why(cluster: Cluster, at: str, term: str = "last") -> list[Reign]:
+async def why(cluster: RealCluster, at: str, term: str = "last") -> list[Reign]:
     """`tanist why` at a peer."""
     code, said, complaint = await tanist("why", term, "--json", "--at", cluster[at].url, folder=cluster.folder)
     assert (code, complaint) == (0, "")
     return list(json.loads(said)["reigns"])
 
 
-async def told(cluster: Cluster, at: str, server: str, by: int, term: str = "last") -> Reign:
+async def told(cluster: RealCluster, at: str, server: str, by: int, term: str = "last") -> Reign:
     """The record of the reign of `server`, once so many accounts of it are in the log that `at` holds."""
     found: list[Reign] = []
 
@@ -142,3 +143,26 @@ async def test_a_hand_over_is_told_as_one_and_every_reign_is_in_the_history(tmp_
         assert code == 0 and f"{server} handed over" in said and "What happened" in said
         code, _, complaint = await tanist("why", "77", "--at", cluster[other].url, folder=tmp_path)
         assert code == 2 and "nothing is known of term 77" in complaint
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writes_at", ["the server", "the others"])
+async def test_both_sides_of_a_split_are_told_whichever_history_goes_on(tmp_path: Path, writes_at: str) -> None:
+    async with RealCluster(tmp_path, 3, pace="lan") as cluster:
+        server, heir, other = await cluster.server(), await cluster.heir(), await cluster.bystander()
+        first = (await told(cluster, server, server, by=1))["term"]
+        cluster.partition([server], [heir, other])
+        await cluster.until_serves(heir)
+        second = (await told(cluster, heir, heir, by=2))["term"]
+        at = server if writes_at == "the server" else other
+        # Whoever has commands since the fork goes on; the accounts of the other side's log go with that.
+        assert (await cluster.call(at, "kv/set", key="k", value="v"))[0] == 200
+        cluster.heal()
+        serves = await cluster.settled(3)
+        assert serves == (server if at == server else heir)
+        for name in (server, heir, other):
+            reign = await told(cluster, name, heir, by=2, term=f"{second['number']}@{second['holder']}")
+            assert reign["because"] == f"{server} was lost: silent" and reign["before"] == first
+            assert {w["name"] for w in reign["witnesses"]} >= {heir, other}
+        last = await told(cluster, other, serves, by=1)
+        assert last["because"] and last["times"]["open_ms"] is not None
