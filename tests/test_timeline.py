@@ -1,8 +1,10 @@
 """What a timeline shows: states, messages, reigns and gaps, faults and marks, made of lines without any page."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from electionlogs import Scribe
 from timeline_lines import A1, B2, STARTED, at, election, role, shown
 
 from tanist.election.events import (
@@ -22,6 +24,8 @@ from tanist.election.events import (
     VoteCast,
     Woke,
 )
+from tanist.election.simulation.scenario import read_scenario
+from tanist.election.simulation.stage import Stage
 from tanist.peer.electionlog.line import as_json
 from tanist.peer.electionlog.peer_events import (
     FaultEnded,
@@ -29,6 +33,7 @@ from tanist.peer.electionlog.peer_events import (
     LoopStalled,
     PeerStopped,
 )
+from tanist.peer.electionlog.reader import timed
 from tanist.peer.electionlog.timeline import building
 from tanist.peer.electionlog.timeline.bands import Mark
 from tanist.peer.electionlog.timeline.building import Builder
@@ -144,6 +149,21 @@ def test_reigns_and_the_gap_between_them() -> None:
     (gap,) = found.gaps
     assert (gap.begin, gap.end) == (1000, 1115)
     assert gap.text == "nobody served for 115 ms, after 1@a; 3 calls waited, the longest 118 ms; then 2@b"
+
+
+def test_a_reign_that_began_before_all_lines_is_there_from_the_first() -> None:
+    found = shown(
+        at(100, "b", LoopStalled(1.0)),
+        at(500, "b", ServerLost("a", "4@a", "closed", "", 10.0)),
+        at(900, "b", role("candidate", "server")),
+        at(900, "b", ReignBegan("5@b", 1, 400.0, False)),
+        at(950, "b", LoopStalled(1.0)),
+    )
+    assert [(reign.number, reign.begin, reign.end, reign.lane) for reign in found.reigns] == [
+        (4, 0, 400, -1),
+        (5, 800, 850, 0),
+    ]
+    assert [(gap.begin, gap.end) for gap in found.gaps] == [(400, 800)]
 
 
 def paths(found: Timeline, kind: str) -> list[tuple[list[tuple[str, float]], bool]]:
@@ -315,3 +335,40 @@ def test_what_is_wrong_with_the_files_or_the_question_is_said(
     assert "no line was written since then" in capsys.readouterr().err
     assert timeline([tmp_path / "missing"], page) == 1
     assert "there is no line of an election log" in capsys.readouterr().err
+
+
+# Lives in the virtual world
+
+FOLDER = Path(__file__).parent / "scenarios"
+TOLD = ("heir-and-server-killed", "split-with-commands-on-both-sides", "wall-clock-strobe", "handover-and-commands")
+
+
+def lived(name: str, folder: Path) -> Timeline:
+    """The timeline of a scenario, of the files that its peers would have written."""
+    scenario = read_scenario((FOLDER / f"{name}.scenario").read_text(encoding="utf-8"))
+    stage = Stage(scenario, scenario.safety[0])
+    scribe = Scribe(stage.world)
+    stage.play()
+    builder = Builder()
+    for moment, line in timed(scribe.write(folder), lambda problem: None):
+        builder.take(moment, line)
+    return draw(builder.found)
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_is_drawn_of_a_life_fits_together(name: str, tmp_path: Path) -> None:
+    found = lived(name, tmp_path)
+    for lane in found.lanes:
+        spans = states(found, lane.name)
+        assert all(before[2] == after[1] for before, after in pairwise(spans)), "a lane has neither holes nor overlaps"
+        assert spans[-1][2] == found.end
+    served = sorted(part for reign in found.reigns for part in reign.served)
+    assert served
+    for gap in found.gaps:
+        assert gap.end > gap.begin
+        assert not any(begin < gap.end and end > gap.begin for begin, end in served)
+    for arrow in found.arrows:
+        moments = [moment for _, moment in arrow.path]
+        assert moments == sorted(moments), "nothing arrives before it was sent"
+        assert moments[0] >= 0 and moments[-1] <= found.end
+        assert -1 <= arrow.line < len(found.lines)

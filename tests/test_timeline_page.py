@@ -124,6 +124,35 @@ def test_the_page_is_small_and_all_its_scripts_are_in_it() -> None:
     assert named <= ids
 
 
+def ratio(one: str, other: str) -> float:
+    """The contrast of two colours, as WCAG 2 reckons it."""
+
+    def luminance(colour: str) -> float:
+        full = colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
+        parts = [int(full[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_and_shapes_stand_out_in_the_light_the_dark_and_on_paper() -> None:
+    roots = re.findall(r":root \{(.*?)\}", (SOURCES / "page.css").read_text(), re.DOTALL)
+    assert len(roots) == 3
+    light = dict(re.findall(r"--([\w-]+):\s*(#\w+)", roots[0]))
+    for root in roots:
+        colours = light | dict(re.findall(r"--([\w-]+):\s*(#\w+)", root))
+        for ground in ("ground", "odd", "panel"):
+            for text in ("text", "dim", "link"):
+                assert ratio(colours[text], colours[ground]) >= 4.5, (text, ground)
+        for bar in ("server", "client", "candidate", "seeking"):
+            assert ratio("#111", colours[bar]) >= 4.5, f"labels on {bar}"
+            assert max(ratio(colours[bar], colours["odd"]), ratio(colours["edge"], colours["odd"])) >= 3, bar
+        for arrow in ("canvass", "vote", "follow", "lost", "retry", "fallback", "handover", "heal", "fault"):
+            assert ratio(colours[arrow], colours["odd"]) >= 3, arrow
+
+
 # In a browser
 
 ELECTIONS = 150

@@ -97,7 +97,7 @@ function showTip(target, x, y) {
 function select(target) {
   const before = state.selected;
   state.selected = target && {kind: target.kind, index: target.index};
-  panel.replaceChildren(...(target ? detailsOf(target, before) : [make('p', 'Point at anything, or choose it, for details.')]));
+  panel.replaceChildren(...(target ? detailsOf(target, before) : [make('p', 'Point at anything, or choose it, for details.', {class: 'screen'})]));
   redraw();
 }
 

@@ -39,7 +39,7 @@ function drawBands() {
     } else {
       paths.fault += box(x1, y1, x2, y2);
       paths.edge += `M${round(x1)} ${y1}V${y2}M${round(x2)} ${y1}V${y2}`;
-      label(x1, x2, y2 - 3, [`ϟ ${band.text}, ${lasting(band.end - band.begin)}`, `ϟ ${band.text}`, `ϟ ${band.kind}`, 'ϟ'], 'free');
+      label(x1, x2, y2 - 3, [`ϟ ${band.text}, ${lasting(band.end - band.begin)}`, `ϟ ${band.text}`, `ϟ ${band.text.split(' ')[0]}`, 'ϟ'], 'free');
       targets.push({kind: 'band', index, rank: 5, x1, y1, x2, y2});
     }
   });

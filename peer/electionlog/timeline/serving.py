@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from tanist.election.events import ServerLost
+from tanist.election.events import ListPublished, ReignEnded, ReignOpen, ServerFollowed, ServerLost
+from tanist.election.evidence import Evidence
 from tanist.peer.electionlog.line import LogLine
 from tanist.peer.electionlog.reigns import Reign, ReignBook
 from tanist.peer.electionlog.timeline.model import SERVER, UNKNOWN
-from tanist.peer.electionlog.timeline.states import Away, State
+from tanist.peer.electionlog.timeline.states import STALLED, Away, State
 
 TICKS = 1000
 """Ticks of a millisecond: moments are handed to the book of reigns as whole numbers, which it only compares."""
@@ -45,16 +46,26 @@ class Serving:
         self._book = ReignBook()
         self._silent: dict[str, float] = {}
         """By term, when its server was heard last by the first that lost it in silence."""
+        self._known: dict[str, float] = {}
+        """By term, from when on it is known to have served: its begin may lie before all lines, or in a log not read."""
+        self._first: float | None = None
 
     def take(self, at: float, line: LogLine) -> None:
         """Take in one line."""
         self._book.take(msgspec.structs.replace(line, wall_ms=round(at * TICKS)))
+        self._first = at if self._first is None else self._first
         match line.body:
-            case ServerLost(term=term, evidence="silent", heard_ms_ago=ago) if ago >= 0:
-                self._silent.setdefault(term, at - ago)
+            case ServerFollowed(term=term) | ReignOpen(term=term) | ListPublished(term=term):
+                self._known.setdefault(term, at)
+            case ReignEnded(term=term):
+                self._known.setdefault(term, self._first)
+            case ServerLost(term=term, evidence=evidence, heard_ms_ago=ago):
+                self._known.setdefault(term, self._first)
+                if evidence == Evidence.SILENT and ago >= 0:
+                    self._silent.setdefault(term, at - ago)
 
     def served(self, end: float, spans: Iterable[State], absences: Iterable[Away]) -> list[Served]:
-        """All reigns that began, by their begin. What no line ends lasts until `end`."""
+        """All reigns that lines tell of, by their begin. What no line ends lasts until `end`."""
         own: dict[str, list[Interval]] = {}
         for span in spans:
             kept = own.setdefault(span.peer, [])
@@ -62,6 +73,9 @@ class Serving:
                 kept.append((span.begin, span.end))
         missing: dict[str, list[Interval]] = {}
         for absence in absences:
+            if absence.kind == STALLED:
+                # A delay, as long as nobody took the server for lost; and a clock that jumped says more.
+                continue
             missing.setdefault(absence.peer, []).append((absence.begin, absence.end))
         found = [served for reign in self._book.reigns() if (served := self._one(reign, end)) is not None]
         found.sort(key=lambda served: served.begin)
@@ -77,7 +91,7 @@ class Serving:
         return found
 
     def _one(self, reign: Reign, end: float) -> Served | None:
-        begin = _ms(reign.began_ms)
+        begin = self._known.get(reign.term) if reign.began_ms is None else reign.began_ms / TICKS
         if begin is None:
             return None
         ended = _ms(reign.ended_ms)

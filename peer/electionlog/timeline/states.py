@@ -29,6 +29,8 @@ LOSSES_MAX = 64
 """Losses of one peer that are remembered until it speaks again: as many as a roster has members."""
 SLACK_MS = 100.0
 """How far a peer's last line may lie behind the moment at which others lost it: what clocks leave open."""
+AWAY, STALLED, DISK = "away", "stalled", "disk"
+"""The kinds of absence: the clock jumped; the event loop stood still; a write hangs."""
 CERTAIN = frozenset({"closed", "refused"})
 """Evidence by which a peer that says nothing more is taken for gone; a silent one may well be there."""
 
@@ -120,7 +122,7 @@ class States:
             if loss is not None and peer.state != STOPPED:
                 self._enter(name, max(loss.at, peer.last), GONE, f"no line of it after this; {_told(loss)}")
             if peer.disk_since is not None:
-                self.absences.append(Away(name, "disk", peer.disk_since, end, "the disk hangs"))
+                self.absences.append(Away(name, DISK, peer.disk_since, end, "the disk hangs"))
             self._close(name, peer, end)
 
     # What lines change
@@ -163,16 +165,16 @@ class States:
                 before = self.absences[-1] if self.absences else None
                 if before is not None and before.peer == name and before.end >= at - ms:
                     # Its event loop stood still, and said so first, for the same reason.
-                    self.absences[-1] = Away(name, "away", before.begin, at, text)
+                    self.absences[-1] = Away(name, AWAY, before.begin, at, text)
                 else:
-                    self._away(name, "away", max(peer.last, at - ms), at, text)
+                    self._away(name, AWAY, max(peer.last, at - ms), at, text)
             case LoopStalled(stalled_ms=ms):
                 text = f"its event loop stood still for {ms:.0f} ms"
-                self._away(name, "stalled", max(peer.last, at - ms), at, text)
+                self._away(name, STALLED, max(peer.last, at - ms), at, text)
             case DiskStalled(waited_ms=ms):
                 peer.disk_since = at - ms if peer.disk_since is None else peer.disk_since
             case DiskAnswered(after_ms=ms) if peer.disk_since is not None:
-                self._away(name, "disk", peer.disk_since, at, f"its disk hung for {ms:.0f} ms")
+                self._away(name, DISK, peer.disk_since, at, f"its disk hung for {ms:.0f} ms")
                 peer.disk_since = None
 
     def _away(self, name: str, kind: str, begin: float, end: float, text: str) -> None:
