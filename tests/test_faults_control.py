@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import aiohttp
@@ -13,6 +15,7 @@ import pytest
 from tanist.config import load
 from tanist.peer import Peer, clock
 from tanist.peer.errors import CallError
+from tanist.peer.faults import flip_byte, tear_tail
 from tanist.peer.faults.control import FAULTS_MAX
 from tanist.peer.faults.requests import fault_from
 
@@ -56,6 +59,12 @@ def following(peer: Peer) -> str:
 def events(directory: Path, name: str, *kinds: str) -> list[dict[str, Any]]:
     lines = (directory / name / "election.jsonl").read_text().splitlines()
     return [line["fields"] for line in map(json.loads, lines) if line["event"] in kinds]
+
+
+def walls(directory: Path, name: str) -> list[datetime]:
+    """The wall times of the lines of an election log."""
+    lines = (directory / name / "election.jsonl").read_text().splitlines()
+    return [datetime.fromisoformat(json.loads(line)["wall"]) for line in lines]
 
 
 async def ask(peer: Peer, method: str, path: str, **options: Any) -> tuple[int, Any]:
@@ -168,16 +177,32 @@ async def test_a_disk_that_takes_nothing_ends_the_peer_and_nothing_is_lost(
         assert (await again.call("kv", "set", "k", "new")).result == "OK"
 
 
+async def test_a_peer_notices_a_flipped_byte_and_drops_a_torn_tail(tmp_path: Path) -> None:
+    async with running(tmp_path, "a") as (peer,):
+        for n in range(20):
+            await peer.call("kv", "set", "k", str(n))
+    damage = tear_tail(tmp_path / "a", Random(1))
+    async with running(tmp_path, "a") as (peer,):
+        assert await peer.query("kv", "get", "k", read="server") == "19"
+    assert [e["torn_bytes"] for e in events(tmp_path, "a", "journal_recovered")] == [0, len(damage.after)]
+    flip_byte(tmp_path / "a", Random(1))
+    async with made(tmp_path, "a"):
+        assert len(events(tmp_path, "a", "data_kept_aside")) == 1
+
+
 async def test_a_wrong_clock_changes_nothing_but_the_times_that_are_told(tmp_path: Path) -> None:
     async with running(tmp_path, "a b") as (server, client):
         term = server.status().term
         for offset_ms in (3_600_000, -7_200_000):
             fault = {"kind": "clock_offset", "for_ms": 60_000, "offset_ms": offset_ms}
             real = clock.wall_ns()
+            read = walls(tmp_path, "a")
             assert (await ask(server, "POST", "/drills/fault", json=fault))[0] == 200
             shifted = (clock.wall_ns() - real) / 1e6
             assert abs(shifted - offset_ms) < 60_000
             await client.call("kv", "set", "k", "v", timeout_s=DEADLINE_S)
+            jump_ms = (walls(tmp_path, "a")[-1] - read[-1]).total_seconds() * 1000
+            assert abs(jump_ms - offset_ms) < 60_000, "the election log tells the time as that peer has it"
             await ask(server, "DELETE", "/drills/faults")
             assert abs(clock.wall_ns() - real) < 60e9
         assert server.status().term == term and client.status().term == term

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -42,6 +41,7 @@ SOON_S = 0.05
 """Before what ends or stops the process, so that the answer to whoever asked for it leaves first."""
 
 
+OVER = "its time is over"
 ON_REQUEST = "it was ended on request"
 
 
@@ -62,7 +62,7 @@ class _InForce(msgspec.Struct):
     view: FaultView
     until: float
     undo: Callable[[], None]
-    timer: asyncio.TimerHandle
+    timer: asyncio.TimerHandle | None
 
 
 class Drills:
@@ -84,6 +84,7 @@ class Drills:
         self._faults: dict[str, _InForce] = {}
         self._offsets: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending: asyncio.Task[None] | None = None
 
     def inject(self, fault: AnyFault) -> FaultView:
         """Begin a fault; it ends by itself. Raises `TooMany`, `ValueError`."""
@@ -93,8 +94,10 @@ class Drills:
         name = f"f{self._count}"
         undo = self._begin(name, fault)
         view = FaultView(name, fault.kind, fault.detail(), fault.for_ms)
-        timer = self._loop.call_later(fault.for_ms / 1000, self._end, name, "its time is over")
-        self._faults[name] = _InForce(view, self._loop.time() + fault.for_ms / 1000, undo, timer)
+        until = self._loop.time() + fault.for_ms / 1000
+        # A pause begins when its watcher has started, and tells when it is over.
+        timer = None if isinstance(fault, PauseProcess) else self._loop.call_at(until, self._end, name, OVER)
+        self._faults[name] = _InForce(view, until, undo, timer)
         self._emit(FaultInjected(name, view.kind, view.detail, fault.for_ms))
         return view
 
@@ -126,8 +129,11 @@ class Drills:
             task.cancel()
 
     def _end(self, name: str, why: str) -> None:
-        one = self._faults.pop(name)
-        one.timer.cancel()
+        one = self._faults.pop(name, None)
+        if one is None:
+            return
+        if one.timer is not None:
+            one.timer.cancel()
         one.undo()
         self._emit(FaultEnded(name, one.view.kind, one.view.detail, why))
 
@@ -146,16 +152,15 @@ class Drills:
             case ClockOffset():
                 return self._shift_clock(name, fault.offset_ms)
             case PauseProcess():
-                return self._run_soon(self._pause(fault))
+                return self._run(self._pause(name, fault))
             case Stall():
-                self._loop.call_later(SOON_S, time.sleep, fault.for_ms / 1000)
+                return self._loop.call_later(SOON_S, time.sleep, fault.for_ms / 1000).cancel
             case Crash():
-                self._loop.call_later(SOON_S, _become_again, fault)
+                return self._loop.call_later(SOON_S, _become_again, fault).cancel
             case Restart():
-                return self._run_soon(self._restart(fault))
+                return self._loop.call_later(SOON_S, self._restart, fault).cancel
             case Noted():
-                pass
-        return _nothing
+                return _nothing
 
     def _shift_clock(self, name: str, offset_ms: float) -> Callable[[], None]:
         def undo() -> None:
@@ -166,18 +171,21 @@ class Drills:
         clock.set_wall_offset(sum(self._offsets.values()))
         return undo
 
-    async def _pause(self, fault: Fault) -> None:
+    async def _pause(self, name: str, fault: Fault) -> None:
         await asyncio.sleep(SOON_S)
-        with suppress(PauseFailed):
+        why = OVER
+        try:
             paused = await pause(os.getpid(), fault.for_ms / 1000)
             await paused.ended()
+        except PauseFailed as error:
+            why = str(error)
+        self._end(name, why)
 
-    async def _restart(self, fault: Fault) -> None:
-        await asyncio.sleep(SOON_S)
-        # Ending this peer ends this task too, unless it is about something else by then.
-        asyncio.get_running_loop().create_task(self._stop()).add_done_callback(lambda _: _become_again(fault))
+    def _restart(self, fault: Fault) -> None:
+        self._ending = self._loop.create_task(self._stop())
+        self._ending.add_done_callback(lambda _: _become_again(fault))
 
-    def _run_soon(self, work: Coroutine[None, None, None]) -> Callable[[], None]:
+    def _run(self, work: Coroutine[None, None, None]) -> Callable[[], None]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
