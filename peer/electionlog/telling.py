@@ -71,7 +71,9 @@ class StoryTeller:
 
     def take(self, moment: float, line: LogLine, asked: bool) -> None:
         """Take in one line, in order; tell it, if it was asked for. `moment` in milliseconds since 1970."""
-        ahead_ms, line = line.wall_ms - moment, line if line.wall_ms == moment else replace(line, wall_ms=round(moment))
+        ahead_ms = line.wall_ms - moment
+        if not -0.5 < ahead_ms < 0.5:
+            line = replace(line, wall_ms=round(moment))
         self._names.learn(line)
         if self._book:
             self._book.take(line)
