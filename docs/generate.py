@@ -27,6 +27,10 @@ from tanist.election.simulation.marks import ELSEWHERE
 from tanist.election.simulation.scenario import read_scenario
 from tanist.election.simulation.steps import ACTS
 from tanist.election.simulation.swarm import FAULTS
+from tanist.peer.drills.ready import ORDER, ready_drill
+from tanist.peer.drills.roles import GROUPS, ROLES
+from tanist.peer.drills.words import ACTS as DRILL_ACTS
+from tanist.peer.drills.words import FACTS as DRILL_FACTS
 from tanist.transport.hello import Code, Hello, Refusal
 
 DOCS = Path(__file__).parent
@@ -110,6 +114,28 @@ def conditions() -> str:
     return _lines(CONDITIONS)
 
 
+def drill_steps() -> str:
+    """What a drill can do."""
+    return _lines(DRILL_ACTS)
+
+
+def drill_conditions() -> str:
+    """What a drill can expect."""
+    return _lines(DRILL_FACTS)
+
+
+def drill_roles() -> str:
+    """The words for peers in drills."""
+    rows = [f"| `{word}` | {meaning} |" for word, meaning in {**ROLES, **GROUPS}.items()]
+    return "\n".join(["| word | who that is |", "| --- | --- |", *rows])
+
+
+def drills() -> str:
+    """Every ready-made drill."""
+    rows = [f"| `{drill.name}` | {drill.title} | {drill.about} |" for drill in map(ready_drill, ORDER)]
+    return "\n".join(["| drill | what happens | what to know |", "| --- | --- | --- |", *rows])
+
+
 def scenarios() -> str:
     """Every scenario file: where it comes from, and what must hold."""
     rows = []
@@ -190,6 +216,12 @@ GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     },
     "reference/journal.md": {"records": records},
     "reference/simulation.md": {"faults": faults, "invariants": invariants, "marks": marks},
+    "reference/drills.md": {
+        "drill roles": drill_roles,
+        "drill steps": drill_steps,
+        "drill conditions": drill_conditions,
+        "ready-made drills": drills,
+    },
     "reference/scenarios.md": {
         "steps": steps,
         "conditions": conditions,

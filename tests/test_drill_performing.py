@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from tanist.election.settings import PACES, Safety
-from tanist.election.simulation.steps import Act
 from tanist.peer.drills.asking import Status
-from tanist.peer.drills.chronicle import Chronicle
+from tanist.peer.drills.chronicle import LogFiles
 from tanist.peer.drills.facts import Facts, promised_s
 from tanist.peer.drills.performing import Failed, Performer, stretch
 from tanist.peer.drills.reading import parse_drill
@@ -29,9 +28,6 @@ class FakeTarget:
         self.server = "anna"
         self.did: list[str] = []
         self.refused = ""
-
-    def refuses(self, act: Act) -> str:
-        return ""
 
     def running(self, name: str) -> bool:
         return name in self.alive
@@ -86,8 +82,9 @@ class FakeTarget:
     async def hand_over(self, server: str, to: str) -> None:
         self._do(f"handover {server} {to}".strip())
 
-    async def cut(self, a: str, b: str) -> None:
-        self._do(f"{a}>{b}")
+    async def cut(self, links: Sequence[tuple[str, str]]) -> None:
+        for a, b in links:
+            self._do(f"{a}>{b}")
 
     async def mend(self, a: str = "", b: str = "") -> None:
         self._do(f"mend {a} {b}".strip())
@@ -132,7 +129,7 @@ class Stage:
         self.clients = FakeClients()
         self.told: list[str] = []
         self.safety, self.pace = safety, PACES[pace]
-        self.facts = Facts(self.target, self.clients, Chronicle({"anna": tmp_path}), self.pace)
+        self.facts = Facts(self.target, self.clients, LogFiles({"anna": tmp_path}), self.pace)
         self.performer: Any = None
 
     async def play(self, steps: str, expects: str = "") -> list[str]:

@@ -9,10 +9,12 @@ from tanist.peer.cli.exits import Exit, VerbError
 
 VERB_VARIABLES = frozenset(
     {
+        "TANIST_ALL",
         "TANIST_ALL_MARKS",
         "TANIST_BEYOND",
         "TANIST_EVENT",
         "TANIST_FOLLOW",
+        "TANIST_KEEP",
         "TANIST_KEY",
         "TANIST_KEYED",
         "TANIST_LOG",
@@ -31,6 +33,7 @@ VERB_VARIABLES = frozenset(
         "TANIST_TITLE",
         "TANIST_TO",
         "TANIST_WATCH",
+        "TANIST_YES",
     }
 )
 """Twins of flags that set nothing in a peer: to its configuration they would look like misspelt settings."""

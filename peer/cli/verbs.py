@@ -451,6 +451,73 @@ def check_history(
 
 
 @app.command(group=READING)
+def drill(
+    what: Annotated[str, Parameter(help="A ready-made drill by its name, or a YAML file; none: list them.")] = "",
+    /,
+    *,
+    all: Annotated[
+        bool,
+        Parameter(
+            "--all",
+            env_var="TANIST_ALL",
+            negative="",
+            show_default=False,
+            help="Every ready-made drill, with 3 and 5 peers, in both modes.",
+        ),
+    ] = False,
+    peers: Annotated[
+        int, Parameter("--peers", env_var="TANIST_PEERS", show_default=False, help="How many peers, 2 to 9 (3).")
+    ] = 0,
+    safety: Annotated[
+        str, Parameter("--safety", env_var="TANIST_SAFETY", show_default=False, help="survivor (default) or quorum.")
+    ] = "",
+    pace: Annotated[
+        str, Parameter("--pace", env_var="TANIST_PACE", help="classic, lan or fast; times in a drill fit it.")
+    ] = "lan",
+    at: Annotated[
+        list[str] | None,
+        Parameter(
+            "--at",
+            negative="",
+            show_default=False,
+            metavar="URL",
+            help="The page of a peer that runs already, started with --allow-drills. Repeat it for each.",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool,
+        Parameter("--yes", env_var="TANIST_YES", negative="", show_default=False, help="With --at: do not ask first."),
+    ] = False,
+    keep: Annotated[
+        Path | None,
+        Parameter(
+            "--keep",
+            env_var="TANIST_KEEP",
+            metavar="DIR",
+            help="Where to keep the timeline, the history and what peers left.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Failures injected into real peers, while clients write and read: the story, and a verdict.
+
+    Without a name it lists the ready-made drills. The peers are started for it on this machine,
+    and ended with it; or, with --at, they run already, and only what undoes itself is done to
+    them. In the end it is checked that nothing acknowledged is lost, that no term
+    had two servers, that all hold the same, and, with a quorum, that what clients saw is
+    linearizable. Ends 0, or 1 if anything failed.
+    """
+    from tanist.peer.cli.drill import Asked
+    from tanist.peer.cli.drill import drill as run_drills
+
+    return run_drills(
+        Asked(
+            what=what, all=all, peers=peers, safety=safety, pace=pace, json=json, keep=keep, at=tuple(at or ()), yes=yes
+        )
+    )
+
+
+@app.command(group=READING)
 def simulate(
     *,
     seeds: Annotated[

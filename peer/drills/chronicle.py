@@ -1,9 +1,10 @@
-"""The election logs of running peers, read on while they are written."""
+"""What peers tell of elections while a drill goes on: read from their election logs, as they are written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from tanist.peer.electionlog.files import FILE_NAME
 from tanist.peer.electionlog.line import LINE_BYTES_MAX, BadLine, LogLine, parse
@@ -12,14 +13,28 @@ READ_BYTES_MAX = 4 << 20
 """Bytes of one log that are read at a time; the rest comes with the next look."""
 
 
-class Chronicle:
+class Chronicle(Protocol):
+    """What peers told since a moment."""
+
+    lines: list[LogLine]
+    """All of it, each peer's own in order."""
+
+    def skip(self) -> None:
+        """What was told by now is no part of it."""
+        ...
+
+    def read_on(self) -> None:
+        """Take in what was told since the last look."""
+        ...
+
+
+class LogFiles:
     """Follows the logs of peers by name. A log that is turned over meanwhile is begun anew: drills write little."""
 
     def __init__(self, folders: Mapping[str, Path], hear: Callable[[LogLine], None] = lambda line: None) -> None:
         """`folders` are the peers' data directories; one may be added later, or not be there yet. `hear` is called
         with every line that is read."""
         self.lines: list[LogLine] = []
-        """All that was read, each peer's own in order."""
         self._folders = folders
         self._hear = hear
         self._read: dict[str, int] = {}
@@ -62,4 +77,4 @@ class Chronicle:
         return found
 
 
-__all__ = ["Chronicle"]
+__all__ = ["Chronicle", "LogFiles"]

@@ -34,23 +34,19 @@ class Control:
         await self._ask("POST", name, "/drills/fault", fault)
         self._put.setdefault(name, {})[key] = fault
 
-    async def drop(self, name: str, key: str) -> None:
-        """End the fault with this key, if it is there. Raises `CannotPerform`."""
-        if self._put.get(name, {}).pop(key, None) is None:
-            return
-        await self._ask("DELETE", name, "/drills/faults", None)
-        for fault in self._put[name].values():
-            await self._ask("POST", name, "/drills/fault", fault)
+    async def drop(self, name: str, key: str = "") -> None:
+        """End the fault with this key, if it is there; without a key all of this peer. Raises `CannotPerform`."""
+        put = self._put.get(name, {})
+        if key in put if key else put:
+            left = {other: fault for other, fault in put.items() if key and other != key}
+            self._put[name] = left
+            await self._ask("DELETE", name, "/drills/faults", None)
+            for fault in left.values():
+                await self._ask("POST", name, "/drills/fault", fault)
 
     def gone(self, name: str) -> None:
         """The peer's process has ended, and its faults with it."""
         self._put.pop(name, None)
-
-    async def clear(self) -> None:
-        """End all faults of all peers. Raises `CannotPerform`."""
-        for name in list(self._put):
-            if self._put.pop(name):
-                await self._ask("DELETE", name, "/drills/faults", None)
 
     async def allowed(self, name: str) -> None:
         """Raises `CannotPerform` unless faults may be injected into a peer."""

@@ -10,6 +10,9 @@ from tanist.election.settings import Safety
 from tanist.election.simulation.conditions import Condition
 from tanist.election.simulation.steps import Act
 
+NAMES = ("anna", "ben", "carl", "dora", "emil", "fay", "gus", "hans", "ida")
+"""What the peers of a drill are called, unless it is about peers that run already."""
+
 
 class Step(msgspec.Struct, frozen=True):
     """One step: what is done, as it was written, where, and when.
@@ -66,4 +69,4 @@ def _lines(steps: tuple[Step | Block, ...]) -> Iterator[Step]:
             yield step
 
 
-__all__ = ["Block", "Drill", "Expectation", "Step"]
+__all__ = ["NAMES", "Block", "Drill", "Expectation", "Step"]

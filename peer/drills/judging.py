@@ -1,6 +1,7 @@
 """What must be so of a cluster once it was mended, whatever befell it: each promise is one check, passed or not."""
 
 from collections.abc import Iterable
+from typing import Any, Protocol
 
 from tanist.election.linearizability.check import Verdict, check
 from tanist.election.linearizability.models import Kv
@@ -12,6 +13,7 @@ from tanist.peer.drills.conditions import agreed, in_sync, told
 from tanist.peer.drills.history import History
 from tanist.peer.drills.process import ClusterError
 from tanist.peer.drills.report import Check
+from tanist.peer.drills.waiting import until
 from tanist.peer.electionlog.checks.check import RULES
 from tanist.peer.electionlog.checks.check import check as check_logs
 from tanist.peer.electionlog.reader import Problem, read
@@ -28,15 +30,48 @@ async def judge(cluster: RealCluster, clients: Clients | None = None, deadline_s
     The peers' processes and election logs are looked at in any case, what clients were told if there were any.
     """
     checks = [_processes(cluster), await _one_server(cluster, deadline_s)]
-    if clients is not None and checks[-1].passed:
-        checks.append(await _acknowledged(cluster, clients, deadline_s))
+    # States are shown by peers that allow drills.
+    shows_state = cluster.network is not None
     if checks[-1].passed:
-        checks.append(await _same_state(cluster, deadline_s))
+        checks += await judge_states(cluster, clients, shows_state=shows_state, deadline_s=deadline_s)
     if clients is not None:
-        checks.append(_answers(clients.problems))
-        if cluster.safety == "quorum":
-            checks.append(linearizable(clients.history))
+        checks += judge_answers(clients, quorum=cluster.safety == "quorum")
     checks.append(election_logs(cluster))
+    return checks
+
+
+class Asked(Protocol):
+    """Peers whose states can be looked at."""
+
+    def present(self) -> list[str]:
+        """The names of those that run and are not paused."""
+
+    async def query(self, at: str, query: str, /, **arguments: str) -> Any:
+        """The result of a query of a peer's own copy; None where it cannot answer yet."""
+
+    async def state(self, name: str) -> tuple[int, str] | None:
+        """How many entries a peer has applied, and the hash of its state; None while it does not answer."""
+
+
+async def judge_states(
+    cluster: Asked, clients: Clients | None, *, shows_state: bool = True, deadline_s: float = JUDGE_S
+) -> list[Check]:
+    """Whether all peers hold what clients were told is done, and the same; there must be one server."""
+    checks = []
+    if clients is not None:
+        checks.append(await _acknowledged(cluster, clients, deadline_s))
+    if not shows_state:
+        checks.append(Check("same-state", True, "not looked at: these peers allow no drills"))
+    elif not checks or checks[0].passed:
+        checks.append(await _same_state(cluster, deadline_s))
+    return checks
+
+
+def judge_answers(clients: Clients, *, quorum: bool) -> list[Check]:
+    """Whether clients were told what they should, once they have ended."""
+    checks = [_answers(clients.problems)]
+    if quorum:
+        checks.append(linearizable(clients.history))
     return checks
 
 
@@ -65,7 +100,7 @@ async def _one_server(cluster: RealCluster, deadline_s: float) -> Check:
     return Check("one-server", True, f"one serves, and all others follow it{f': {server}' if server else ''}")
 
 
-async def _acknowledged(cluster: RealCluster, clients: Clients, deadline_s: float) -> Check:
+async def _acknowledged(cluster: Asked, clients: Clients, deadline_s: float) -> Check:
     """What each client was told is done was done once: its row holds it, at every peer."""
     wrong: list[str] = []
 
@@ -81,28 +116,22 @@ async def _acknowledged(cluster: RealCluster, clients: Clients, deadline_s: floa
         wrong[:] = found
         return not found
 
-    try:
-        # A heal may still be putting back what one side had acknowledged.
-        await cluster.wait_for(whole, "", deadline_s)
-    except ClusterError:
+    # A heal may still be putting back what one side had acknowledged.
+    if not await until(whole, deadline_s):
         return Check("acknowledged", False, _some(wrong) or "the peers did not answer in time")
     total = clients.history.acknowledged
     return Check("acknowledged", True, f"each of {total:,} acknowledged writes is at every peer, once")
 
 
-async def _same_state(cluster: RealCluster, deadline_s: float) -> Check:
+async def _same_state(cluster: Asked, deadline_s: float) -> Check:
     """All that run came to the same state of all applications."""
-    if cluster.network is None:
-        return Check("same-state", True, "not looked at: these peers allow no drills")
     seen: dict[str, tuple[int, str] | None] = {}
 
     async def same() -> bool:
         seen.update({name: await cluster.state(name) for name in cluster.present()})
         return None not in seen.values() and len(set(seen.values())) == 1
 
-    try:
-        await cluster.wait_for(same, "", deadline_s)
-    except ClusterError:
+    if not await until(same, deadline_s):
         states = "; ".join(
             f"{name} has {state[1][:8]} after {state[0]} entries" if state else f"{name} does not answer"
             for name, state in seen.items()

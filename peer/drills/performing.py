@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -20,9 +20,8 @@ from tanist.peer.drills.drill import Block, Drill, Expectation, Step
 from tanist.peer.drills.facts import CannotTell, Facts
 from tanist.peer.drills.roles import Cast
 from tanist.peer.drills.target import CannotPerform, Disk, Target
+from tanist.peer.drills.waiting import POLL_S, until
 
-POLL_S = 0.03
-"""Between two looks at what is waited for: little beside what is measured, and little work for the peers."""
 CAST_S = 15.0
 """How long a cluster may take to have a server and a list of all others, when roles are given."""
 BASE = PACES["lan"]
@@ -55,17 +54,6 @@ class Result(msgspec.Struct, frozen=True):
 def stretch(pace: Pace) -> float:
     """By how much a pace is more patient than the one that times are written for."""
     return pace.heartbeat_timeout_ms / BASE.heartbeat_timeout_ms
-
-
-async def until(check: Callable[[], Awaitable[bool]], limit_s: float) -> bool:
-    """Look again and again until a check is true; whether it was within so many seconds."""
-    try:
-        async with asyncio.timeout(limit_s):
-            while not await check():  # noqa: ASYNC110 (peers are other processes: nothing here can tell an event)
-                await asyncio.sleep(POLL_S)
-    except TimeoutError:
-        return False
-    return True
 
 
 class Performer:
@@ -212,31 +200,25 @@ class Performer:
         target = self._target
         match act:
             case steps.Cut(a, b):
-                await self._pairs(target.cut, cast, a, b)
+                await target.cut(_pairs(cast, a, b))
             case steps.CutBoth(a, b):
-                await self._pairs(target.cut, cast, a, b)
-                await self._pairs(target.cut, cast, b, a)
+                await target.cut([*_pairs(cast, a, b), *_pairs(cast, b, a)])
             case steps.Part(groups):
                 sides = [cast.many(group) for group in groups]
                 every = tuple(dict.fromkeys(name for side in sides for name in side))
-                for a in every:
-                    for b in every:
-                        if a != b and not any(a in side and b in side for side in sides):
-                            await target.cut(a, b)
+                apart = ((a, b) for a in every for b in every if not any(a in side and b in side for side in sides))
+                await target.cut(list(apart))
             case steps.Mend("", ""):
                 await target.mend()
             case steps.Mend(a, b):
-                await self._pairs(target.mend, cast, a, b)
+                for one, other in _pairs(cast, a, b):
+                    await target.mend(one, other)
             case steps.Reset(a, b):
-                await self._pairs(target.reset, cast, a, b)
+                for one, other in _pairs(cast, a, b):
+                    await target.reset(one, other)
             case steps.Delay(a, b, ms):
-                await self._pairs(lambda x, y: target.delay(x, y, ms), cast, a, b)
-
-    async def _pairs(self, do: Callable[[str, str], Awaitable[None]], cast: Cast, a: str, b: str) -> None:
-        for one in cast.peers(a):
-            for other in cast.peers(b):
-                if one != other:
-                    await do(one, other)
+                for one, other in _pairs(cast, a, b):
+                    await target.delay(one, other, ms)
 
     # Roles
 
@@ -261,6 +243,11 @@ class Performer:
         if not {*statuses} <= {*order} and len(listed) < min(len(statuses) - 1, LISTED_MAX):
             return ()
         return (*order, *(name for name in self._target.names if name not in order))
+
+
+def _pairs(cast: Cast, a: str, b: str) -> list[tuple[str, str]]:
+    """Every link from one that the first word means to one that the second does."""
+    return [(one, other) for one in cast.peers(a) for other in cast.peers(b) if one != other]
 
 
 def _with_names(line: _Line, cast: Cast) -> _Line:
@@ -289,4 +276,4 @@ def _told(line: Line, otherwise: str) -> str:
         return otherwise
 
 
-__all__ = ["Failed", "Performer", "Result", "stretch", "until"]
+__all__ = ["Failed", "Performer", "Result", "stretch"]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
+
+Tell = Callable[[float, str, str, str], None]
+"""Hears the story: the moment in seconds, the kind of line (`step`, `log`, `clients`), who speaks, and what."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -46,4 +51,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return all(check.passed for check in self.checks)
 
 
-__all__ = ["Check", "Report", "Seen"]
+class CannotRun(Exception):
+    """A drill cannot be run here at all; the message says why and what to do."""
+
+
+__all__ = ["CannotRun", "Check", "Report", "Seen", "Tell"]

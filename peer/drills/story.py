@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from tanist.election import events
+from tanist.peer.drills.report import Tell
 from tanist.peer.electionlog.line import LogLine
 from tanist.peer.electionlog.sentences import Names, sentence
 
@@ -33,7 +33,7 @@ TOLD = frozenset(
 class Story:
     """Tells one drill through `say`: the moment in seconds, the kind of line (`step`, `log`, `clients`), who, what."""
 
-    def __init__(self, say: Callable[[float, str, str, str], None]) -> None:
+    def __init__(self, say: Tell) -> None:
         self._say = say
         self._names = Names()
         self._began_s = time.monotonic()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from tanist.election.simulation.steps import Act
 from tanist.peer.drills.asking import Status
 
 Disk = Literal["full", "slow", "read-only", "failing"]
@@ -29,10 +28,6 @@ class Target(Protocol):
     @property
     def names(self) -> list[str]:
         """All peers, also those that do not run."""
-        ...
-
-    def refuses(self, act: Act) -> str:
-        """Why an act cannot be performed here at all; "" if it can."""
         ...
 
     def running(self, name: str) -> bool:
@@ -75,8 +70,8 @@ class Target(Protocol):
         """Ask the server to hand over, to its heir or to a named peer."""
         ...
 
-    async def cut(self, a: str, b: str) -> None:
-        """Nothing passes from a to b any more."""
+    async def cut(self, links: Sequence[tuple[str, str]]) -> None:
+        """Nothing passes from the first to the second of each pair any more."""
         ...
 
     async def mend(self, a: str = "", b: str = "") -> None:
