@@ -4,6 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tanist.election.archived import is_command, key_of
 from tanist.election.entries import Entry, Kind
 from tanist.peer.application.machine import Machine
 from tanist.peer.past.account import Account, Statement, encode
@@ -105,3 +106,9 @@ def test_bytes_that_are_no_account_change_nothing_anywhere() -> None:
     machine.apply(1, [Entry(1, "s", Kind.ACCOUNT, 1, 1, b"\xc1"), Entry(1, "s", Kind.ACCOUNT, 1, 1, b"")])
     assert machine.applied == 2 and not list(machine.records.terms())
     assert len(machine.take_failures()) == 2
+
+
+def test_an_account_is_no_command_and_is_archived_by_no_heal() -> None:
+    told = entry(Account("s", "sam", "2@s", "server", "1@a", 5))
+    assert not is_command(told)
+    assert key_of(7, told) is None

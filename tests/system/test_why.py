@@ -35,16 +35,22 @@ async def told(cluster: RealCluster, at: str, server: str, by: int, term: str = 
     return found[-1]
 
 
+async def crash(cluster: Cluster) -> tuple[str, str, str, float]:
+    """Kill the server while a client writes at a third peer; the three peers, and the outage that client measured."""
+    await cluster.found()
+    server, heir, other = await cluster.server(), await cluster.heir(), await cluster.bystander()
+    async with Writer(cluster, other) as writer:
+        cluster[server].kill()
+        await cluster.until_serves(heir)
+        await writer.more(20)
+    return server, heir, other, writer.longest_gap_s() * 1000
+
+
 async def test_a_crash_is_told_by_all_and_its_outage_is_what_the_client_measured(tmp_path: Path) -> None:
     async with Cluster(tmp_path, pace="lan") as cluster:
-        await cluster.found()
-        server, heir, other = await cluster.server(), await cluster.heir(), await cluster.bystander()
-        async with Writer(cluster, other) as writer:
-            cluster[server].kill()
-            await cluster.until_serves(heir)
-            await writer.more(20)
+        server, heir, other, outage_ms = await crash(cluster)
         reign = await told(cluster, other, heir, by=2)
-        assert reign["outage_ms"] == pytest.approx(writer.longest_gap_s() * 1000, rel=0.1)
+        assert reign["outage_ms"] == pytest.approx(outage_ms, rel=0.1)
         assert reign["because"] == f"{server} was lost: closed"
         assert {w["name"]: (w["role"], w["evidence"]) for w in reign["witnesses"]} == {
             heir: ("server", "closed"),
@@ -58,12 +64,7 @@ async def test_a_crash_is_told_by_all_and_its_outage_is_what_the_client_measured
 @pytest.mark.slow
 async def test_a_peer_that_was_dead_all_the_time_tells_the_same_and_so_do_the_files(tmp_path: Path) -> None:
     async with Cluster(tmp_path, pace="lan") as cluster:
-        await cluster.found()
-        server, heir, other = await cluster.server(), await cluster.heir(), await cluster.bystander()
-        async with Writer(cluster, other) as writer:
-            cluster[server].kill()
-            await cluster.until_serves(heir)
-            await writer.more(20)
+        server, heir, other, outage_ms = await crash(cluster)
         reign = await told(cluster, other, heir, by=2)
         cluster[server].start()
         assert await cluster.settled() == heir
