@@ -35,6 +35,9 @@ function writeLegend() {
     sign([['path', {class: 'dot info', d: dot(9, 13, 'info', 3.5)}], ['path', {class: 'dot warning', d: dot(23, 13, 'warning', 3.5)}],
       ['path', {class: 'dot error', d: dot(37, 13, 'error', 3.5)}]], 'lines', 'a disc tells, a triangle warns, a square is an error; bigger for many'),
   );
+  if (timeline.bands.some(band => band.mark)) {
+    signs.push(sign([['path', {class: 'mark', d: 'M8 3V23M8 21H40'}]], '▾ mark', 'noted by whoever caused all this'));
+  }
   for (const [kind, [name, means]] of Object.entries(MESSAGES)) {
     const ok = kind !== 'lost';
     signs.push(sign([['path', {class: `arrow ${kind} ${ok ? 'ok' : 'not'}`, d: arrowPath([[4, 5], [40, 20]], ok)}]], name, means, kind));

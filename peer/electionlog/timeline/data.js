@@ -8,6 +8,7 @@ for (const arrow of timeline.arrows) {
   arrow.to = Math.max(...arrow.path.map(([, at]) => at));
 }
 for (const line of timeline.lines) line.level = LEVELS.includes(line.level) ? line.level : 'info';
+timeline.bands.sort((a, b) => a.begin - b.begin);
 for (const reign of timeline.reigns) reign.facts = reign.facts || [];
 
 /** What a lane's states and a message's kinds are called, and what they mean. */

@@ -29,7 +29,7 @@ function told({kind, index}) {
     }
     case 'band': {
       const band = timeline.bands[index];
-      const head = band.mark ? band.text || band.kind : `Fault: ${band.text}`;
+      const head = band.mark ? band.text : `Fault: ${band.text}`;
       return {head, begin: band.begin, end: band.end, facts: [['peer', nameOf(band.lane)], ['kind', band.kind]]};
     }
     case 'absence': {

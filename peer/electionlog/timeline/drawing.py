@@ -150,7 +150,7 @@ class _Drawing:
         by_name = {lane.name: number for number, lane in enumerate(self.lanes)}
         lane = self._numbers.get(mark.peer, by_name.get(mark.peer, -1))
         begin, end = self.relative(mark.at_ms), self.relative(mark.last_ms)
-        return Band(lane, printable(mark.kind), begin, end, self._text(mark.text), mark=True)
+        return Band(lane, printable(mark.kind), begin, end, self._text(mark.text or mark.kind), mark=True)
 
     def reign(self, served: Served) -> ReignSpan:
         """One server's time, with all that there is to say of it."""

@@ -4,48 +4,58 @@
 const BAR_PX = {server: 24, candidate: 20, seeking: 14, client: 14, stopped: 2, gone: 2, unknown: 8};
 const DOTS_PX = 11; // Marks of lines that are nearer to one another become one mark.
 const LABEL_CHAR_PX = 6.6;
+const MARK_CHARS_MAX = 48;
 const ARROW_LABELS_MAX = 40;
 const ARROWS_STRONG_MAX = 250; // More are drawn faintly: then bars matter, and arrows come forth by zooming in.
 
 const inView = (begin, end) => end >= view.from && begin <= view.to;
 const clipped = x => Math.min(view.left + view.width + 20, Math.max(view.left - 20, x));
 
-/** Text in a bar, if there is room for it, or for what is short of it. */
+/** Text in a bar, if there is room for it, or for what is short of it; gives where it ends. */
 function label(x1, x2, y, texts, cls) {
   const from = Math.max(x1, view.left);
   const room = Math.min(x2, view.left + view.width) - from - 8;
   const text = texts.find(t => t.length * LABEL_CHAR_PX <= room);
-  if (text) layers.labels.put('text', {class: `label ${cls}`, x: round(from + 4), y: round(y)}, text);
+  if (!text) return x1;
+  layers.labels.put('text', {class: `label ${cls}`, x: round(from + 4), y: round(y)}, text);
+  return from + 10 + text.length * LABEL_CHAR_PX;
 }
 
 function drawBands() {
   const paths = {fault: '', edge: '', mark: ''};
-  let free = -Infinity;
+  const free = {}; // By lane, from where on no label of a band stands.
   timeline.bands.forEach((band, index) => {
     if (!inView(band.begin, band.end)) return;
     const [x1, x2] = [clipped(xOf(band.begin)), clipped(Math.max(xOf(band.end), xOf(band.begin) + 2))];
     const all = band.lane < 0;
     const [y1, y2] = all ? [place.marksTop, place.height] : [topOf(band.lane) + 1, topOf(band.lane) + place.laneHeight - 1];
+    const y = all ? place.marksTop + 15 : y2 - 3;
+    let end;
     if (band.mark) {
-      paths.mark += `M${round(x1)} ${y1}V${y2}`;
-      const y = all ? place.marksTop + 15 : y2 - 3;
-      if (all && x1 < free) { /* A label stands there: the line alone, and its tip, tell of this one. */
-      } else {
-        const text = `▾ ${band.text || band.kind}`.slice(0, 48);
-        layers.labels.put('text', {class: 'label free', x: round(x1 + 2), y: round(y)}, text);
-        if (all) free = x1 + text.length * LABEL_CHAR_PX + 8;
-      }
-      targets.push({kind: 'band', index, rank: 2, reach: true, x1: x1 - 1, y1, x2: x1 + (all ? 1 : 40), y2: all ? place.reignsTop : y2});
+      paths.mark += `M${round(x1)} ${y1}V${y2}${x2 - x1 > 3 ? `M${round(x1)} ${y + 3}H${round(x2)}` : ''}`;
+      end = x1 > (free[band.lane] ?? -Infinity) ? markText(x1, y, band.text.slice(0, MARK_CHARS_MAX)) : x1;
+      targets.push({kind: 'band', index, rank: 2, reach: true, x1: x1 - 1, y1, x2: Math.max(x1 + 1, end), y2: all ? place.reignsTop : y2});
     } else {
       paths.fault += box(x1, y1, x2, y2);
       paths.edge += `M${round(x1)} ${y1}V${y2}M${round(x2)} ${y1}V${y2}`;
-      label(x1, x2, y2 - 3, [`ϟ ${band.text}, ${lasting(band.end - band.begin)}`, `ϟ ${band.text}`, `ϟ ${band.text.split(' ')[0]}`, 'ϟ'], 'free');
+      const texts = [`ϟ ${band.text}, ${lasting(band.end - band.begin)}`, `ϟ ${band.text}`, `ϟ ${band.text.split(' ')[0]}`, 'ϟ'];
+      end = label(Math.max(x1, free[band.lane] ?? 0), x2, y, texts, 'free');
       targets.push({kind: 'band', index, rank: 5, x1, y1, x2, y2});
     }
+    free[band.lane] = Math.max(free[band.lane] ?? 0, end);
   });
   layers.bands.put('path', {class: 'fault', d: paths.fault});
   layers.bands.put('path', {class: 'fault-edge', d: paths.edge});
   layers.bands.put('path', {class: 'mark', d: paths.mark});
+}
+
+/** What a mark says, on that side of its line where there is room; gives where it ends. */
+function markText(x, y, text) {
+  const length = (text.length + 2) * LABEL_CHAR_PX;
+  const fits = x + length <= view.left + view.width;
+  const [shown, anchor] = fits ? [`▾ ${text}`, 'start'] : [`${text} ▾`, 'end'];
+  layers.labels.put('text', {class: 'label free', x: round(fits ? x + 2 : x - 2), y: round(y), 'text-anchor': anchor}, shown);
+  return fits ? x + length : x;
 }
 
 function drawReigns() {

@@ -47,7 +47,7 @@ class Serving:
         self._silent: dict[str, float] = {}
         """By term, when its server was heard last by the first that lost it in silence."""
         self._known: dict[str, float] = {}
-        """By term, from when on it is known to have served: its begin may lie before all lines, or in a log not read."""
+        """By term, from when on it is known to have served: its begin may be in lines that were not read."""
         self._first: float | None = None
 
     def take(self, at: float, line: LogLine) -> None:
