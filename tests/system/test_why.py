@@ -64,7 +64,7 @@ async def test_a_crash_is_told_by_all_and_its_outage_is_what_the_client_measured
 @pytest.mark.slow
 async def test_a_peer_that_was_dead_all_the_time_tells_the_same_and_so_do_the_files(tmp_path: Path) -> None:
     async with Cluster(tmp_path, pace="lan") as cluster:
-        server, heir, other, outage_ms = await crash(cluster)
+        server, heir, other, _ = await crash(cluster)
         reign = await told(cluster, other, heir, by=2)
         cluster[server].start()
         assert await cluster.settled() == heir
