@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tanist.election.events import Event
 from tanist.election.ready import Ready
@@ -55,3 +58,16 @@ class Scribe:
         for name, lines in files.items():
             (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
         return [folder / f"{name}.jsonl" for name in sorted(files)]
+
+
+def scribes_of_all(monkeypatch: pytest.MonkeyPatch) -> list[Scribe]:
+    """From now on every world that is made has a scribe, in this list: also one whose begin nobody else sees."""
+    scribes: list[Scribe] = []
+    begin = World.__init__
+
+    def with_scribe(world: World, *args: Any, **options: Any) -> None:
+        begin(world, *args, **options)
+        scribes.append(Scribe(world))
+
+    monkeypatch.setattr(World, "__init__", with_scribe)
+    return scribes

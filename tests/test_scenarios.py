@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from electionlogs import scribes_of_all
 
 from tanist.election.settings import Safety
 from tanist.election.simulation.scenario import Scenario, read_scenario, write_scenario
 from tanist.election.simulation.stage import Failed, play
 from tanist.election.simulation.steps import Expect, Never
+from tanist.peer.electionlog.checks.check import check
 
 HERE = Path(__file__).parent / "scenarios"
 FILES = sorted(HERE.glob("*.scenario"))
@@ -18,11 +20,14 @@ RUNS = [(name, safety) for name, scenario in SCENARIOS.items() for safety in sce
 
 
 @pytest.mark.parametrize(("name", "safety"), RUNS, ids=lambda value: str(value))
-def test_scenario(name: str, safety: Safety) -> None:
+def test_scenario(name: str, safety: Safety, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All it expects comes true, and the election logs that its peers would have written break no rule."""
+    scribes = scribes_of_all(monkeypatch)
     try:
         play(SCENARIOS[name], safety)
     except Failed as error:
         pytest.fail(f"tests/scenarios/{name}.scenario: {error}", pytrace=False)
+    assert scribes and [str(found) for scribe in scribes for found in check(scribe.lines)] == []
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
