@@ -13,15 +13,23 @@ from tanist.peer.application.definition import DefinitionError
 from tanist.peer.application.specification import describe
 
 BUILT_IN = {
+    "auction": "tanist.peer.apps.auction:Auction",
     "board": "tanist.peer.apps.board:Board",
+    "booking": "tanist.peer.apps.booking:Booking",
     "calculator": "tanist.peer.apps.calculator:Calculator",
     "chat": "tanist.peer.apps.chat:Chat",
     "counter": "tanist.peer.apps.counter:Counter",
     "direct": "tanist.peer.apps.direct:Direct",
     "guess": "tanist.peer.apps.guess:Guess",
     "kv": "tanist.peer.apps.kv:Kv",
+    "logs": "tanist.peer.apps.logs:Logs",
+    "monitor": "tanist.peer.apps.monitor:Monitor",
     "poll": "tanist.peer.apps.poll:Poll",
+    "presence": "tanist.peer.apps.presence:Presence",
+    "quiz": "tanist.peer.apps.quiz:Quiz",
     "rps": "tanist.peer.apps.rps:Rps",
+    "tictactoe": "tanist.peer.apps.tictactoe:TicTacToe",
+    "todo": "tanist.peer.apps.todo:Todo",
 }
 """The applications that come along, by name."""
 FIRST = ("chat", "counter", "kv")
