@@ -12,6 +12,7 @@ from tanist.peer.electionlog.human import HumanLog
 from tanist.peer.electionlog.peer_events import BindWarning, FeatureLater, PeerStarted
 from tanist.peer.electionlog.sentences import Names
 from tanist.peer.electionlog.writer import ElectionLog
+from tanist.peer.gateways.opening import MAKERS
 from tanist.peer.listening import is_loopback
 from tanist.peer.storage.datadir import DataDirectory
 from tanist.peer.storage.files import Disk
@@ -102,7 +103,7 @@ def cautions(config: PeerConfig, *addresses: str) -> list[Event]:
     """What to say plainly at a start: what is open to whom, and flags that are accepted and do nothing yet."""
     later = {
         "--no-discovery": config.given("discovery"),
-        "--gateway": bool(config.gateways),
+        **{f"--gateway {gateway}": gateway.protocol not in MAKERS for gateway in config.gateways},
         "--console": bool(config.console),
     }
     reachable = [BindWarning(address) for address in addresses if not is_loopback(address)]

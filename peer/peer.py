@@ -55,6 +55,7 @@ from tanist.peer.errors import CallError, NoServer
 from tanist.peer.faults.control import Drills
 from tanist.peer.faults.parts import Parts, names_at
 from tanist.peer.gateways.http import HttpGateway
+from tanist.peer.gateways.opening import Gateways
 from tanist.peer.healing import Healing
 from tanist.peer.healview import heals
 from tanist.peer.links import Links
@@ -102,6 +103,7 @@ class Peer:
         self._http: HttpGateway | None = None
         self._transport: TcpTransport | None = None
         self._journal: Journal | None = None
+        self._gateways = Gateways()
         self._parts = Parts(config.allow_drills)
         self._links = Links(lambda source, code, text: self._emit(ConnectionRejected(source, code, text, 0)))
         self._running = False
@@ -198,6 +200,7 @@ class Peer:
         self._driver.start()
         self._chores.start()
         self._local.start()
+        await self._gateways.start(self, config.gateways, self._applications)
 
     async def _listen(self) -> TcpTransport:
         config = self.config
@@ -227,6 +230,11 @@ class Peer:
         await self.stop()
 
     # Asking
+
+    @property
+    def gateways(self) -> Mapping[str, str]:
+        """Where its gateways listen, by `APP=PROTOCOL`."""
+        return self._gateways.addresses
 
     @property
     def applications(self) -> Mapping[str, Application]:
@@ -459,6 +467,7 @@ class Peer:
 
     async def _close(self, reason: str, code: int) -> None:
         """Free everything, in the reverse order of its making."""
+        await self._gateways.stop()
         self._running = False
         self._parts.close()
         if self._http is not None:

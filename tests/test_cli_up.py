@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -44,6 +45,7 @@ class FakePeer:
     """A peer whose start and end the test decides."""
 
     http_address = "127.0.0.1:7480"
+    gateways: ClassVar[dict[str, str]] = {"chat=line": "127.0.0.1:7500"}
 
     def __init__(self, fails: Exception | None = None, starts: bool = True, ends_with: int | None = None) -> None:
         self.fails = fails

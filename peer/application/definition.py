@@ -141,7 +141,9 @@ def _preparations(
                 f"{method}() cannot be a command or query itself: it runs before the command that it prepares"
             )
         shown = _operation(app, name, function, Mark(True, False), where, first=Asking)
-        found[name] = dataclasses.replace(shown, method=method, returns=command.returns, doc=command.doc)
+        found[name] = dataclasses.replace(
+            shown, method=method, returns=command.returns, result=command.result, doc=command.doc
+        )
     return found
 
 

@@ -25,6 +25,9 @@ class Calculator(Application):
     After a split both sides' calculations are kept: they give the same everywhere.
     """
 
+    LINE = "calculate"
+    """In the line protocol any line that is no command is an expression."""
+
     done: list[Calculation]
 
     @command

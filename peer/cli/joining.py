@@ -3,6 +3,7 @@
 import ipaddress
 import shlex
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from tanist.config import PeerConfig
@@ -15,12 +16,15 @@ ELSEWHERE = ("192.0.2.1", 9)
 """An address of the documentation's network (RFC 5737): which own address would leads to it, nothing is sent."""
 
 
-def introduction(config: PeerConfig, status: Status, http_address: str) -> str:
-    """The lines that `tanist up` prints on stdout."""
+def introduction(
+    config: PeerConfig, status: Status, http_address: str, gateways: Mapping[str, str] | None = None
+) -> str:
+    """The lines that `tanist up` prints on stdout; `gateways` are addresses by `APP=PROTOCOL`."""
     host, port = parse_address(config.advertise or status.address)
     rows = [
         ("peers", status.address),
         ("page", f"http://{_browsable(http_address)}/"),
+        *(("also", f"{gateway} at {address}") for gateway, address in (gateways or {}).items()),
         ("data", str(config.data_directory)),
         *_next_rows(config, host, port),
     ]

@@ -38,6 +38,10 @@ class RunnablePeer(Protocol):
     def status(self) -> Status:
         """What it says of itself."""
 
+    @property
+    def gateways(self) -> Mapping[str, str]:
+        """Where its gateways listen, by `APP=PROTOCOL`."""
+
     async def wait_stopped(self) -> int:
         """Wait until it ends by itself; gives the exit status."""
 
@@ -67,7 +71,7 @@ async def serve(config: PeerConfig, make_peer: Callable[[], RunnablePeer]) -> in
         if not await _first(asyncio.create_task(peer.start()), stopping):
             await peer.stop(hand_over=False)
             return Exit.OK
-        say(introduction(config, peer.status(), peer.http_address))
+        say(introduction(config, peer.status(), peer.http_address, peer.gateways))
         sys.stdout.flush()
         ended = asyncio.create_task(peer.wait_stopped())
         if await _first(ended, stopping):

@@ -1,0 +1,86 @@
+"""The line protocol, for `nc`, telnet and programs: UTF-8 lines, `COMMAND arguments` in, one answer each.
+
+An answer is `OK` with what there is to say, or `ERROR` with the reason. An answer of several lines is `OK`, the lines,
+and a line with a dot alone; a line of it that begins with a dot gets another before it. Events are lines of their own.
+"""
+
+from tanist.peer.application.events import Published
+from tanist.peer.application.specification import Specified
+from tanist.peer.errors import BadRequest, CallError
+from tanist.peer.gateways import words
+from tanist.peer.gateways.tcp import Connection, Serving, TcpGateway, TooLong
+
+BLANK = str.maketrans(dict.fromkeys(map(chr, [*range(32), 127, *range(128, 160), 8232, 8233]), " "))
+"""Control characters become spaces: no text steers a terminal, or forges a line."""
+
+
+class LineGateway(TcpGateway):
+    """The line protocol of one application."""
+
+    protocol = "line"
+
+    def __init__(self, peer: Serving, app: str, address: str, application: Specified) -> None:
+        super().__init__(peer, app, address)
+        self._application = application
+
+    async def serve(self, connection: Connection) -> None:
+        """Answer line by line, until the client has had enough or says what is no text."""
+        try:
+            async for raw in connection.lines():
+                try:
+                    line = raw.decode()
+                except UnicodeDecodeError:
+                    connection.send(error("lines are UTF-8"))
+                    continue
+                word = line.strip().lower()
+                if word == "quit":
+                    connection.send(b"OK\n")
+                    return
+                if word:
+                    connection.send(await self._answer(connection, line))
+                if connection.ended:
+                    return
+        except TooLong as long:
+            connection.send(error(str(long)))
+            await connection.linger()
+
+    async def _answer(self, connection: Connection, line: str) -> bytes:
+        try:
+            if line.strip().lower() == "help":
+                return answer(words.help_lines(self._application), several=True)
+            operation, given = words.read(self._application, line)
+            if operation.is_command:
+                result = await connection.call(operation.name, *given)
+            else:
+                result = connection.query(operation.name, *given)
+                if result is None:
+                    return error("not found")
+            shown = words.lines_of(operation, result)
+        except BadRequest as wrong:
+            return error(wrong.message.partition(": ")[2] or wrong.message)
+        except CallError as refused:
+            return error(refused.message)
+        if shown is None or shown == ["OK"]:
+            return b"OK\n"
+        return answer(shown, several=words.is_list(operation) or len(shown) != 1)
+
+    def told(self, happened: Published) -> bytes:
+        """An event's line."""
+        return happened.line.translate(BLANK).encode(errors="replace") + b"\n"
+
+    def refused(self, why: str) -> bytes:
+        """Why a client is not taken."""
+        return error(why)
+
+
+def answer(lines: list[str], *, several: bool) -> bytes:
+    """`OK` with one line, or with several and a dot at their end."""
+    clean = [line.translate(BLANK).encode(errors="replace") for line in lines]
+    if not several:
+        return b"OK " + clean[0] + b"\n"
+    return b"".join([b"OK\n", *(b"." * line.startswith(b".") + line + b"\n" for line in clean), b".\n"])
+
+
+def error(why: str) -> bytes:
+    """`ERROR` with a reason, on one line."""
+    return b"ERROR " + " ".join(why.translate(BLANK).split()).encode(errors="replace") + b"\n"

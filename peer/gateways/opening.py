@@ -1,0 +1,35 @@
+"""The gateways of a peer as its configuration names them."""
+
+from collections.abc import Callable, Mapping
+
+from tanist.config.specs import Gateway
+from tanist.peer.application.api import Application
+from tanist.peer.gateways.line import LineGateway
+from tanist.peer.gateways.tcp import Serving, TcpGateway
+
+MAKERS: dict[str, Callable[[Serving, str, str, Application], TcpGateway]] = {"line": LineGateway}
+"""By protocol: what makes its gateway, from a peer, an application's name, an address and the application."""
+
+
+class Gateways:
+    """All gateways of one peer."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[str, str] = {}
+        """Where each listens, by `APP=PROTOCOL`."""
+        self._running: list[TcpGateway] = []
+
+    async def start(self, peer: Serving, wanted: tuple[Gateway, ...], applications: Mapping[str, Application]) -> None:
+        """Start them, in their order. Raises ListenError for the first that cannot listen."""
+        for gateway in wanted:
+            if gateway.protocol not in MAKERS:
+                continue  # The peer has said that it does not speak it yet.
+            made = MAKERS[gateway.protocol](peer, gateway.app, gateway.address, applications[gateway.app])
+            self.addresses[f"{gateway.app}={gateway.protocol}"] = await made.start()
+            self._running.append(made)
+
+    async def stop(self) -> None:
+        """End them all, and their connections."""
+        running, self._running = self._running, []
+        for gateway in running:
+            await gateway.stop()

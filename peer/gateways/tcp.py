@@ -1,0 +1,254 @@
+"""The base of gateways that speak a protocol of their own over TCP: to write one is to write `serve`.
+
+    class Shouting(TcpGateway):
+        protocol = "shout"
+
+        async def serve(self, connection: Connection) -> None:
+            async for line in connection.lines():
+                connection.send(line.upper() + b"\\n")
+
+Each connection has a session of its own, which ends with it. Bad input, a flood, silence and a reader that never
+reads end that connection alone, and cost bounded memory.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, ClassVar, Protocol
+
+from tanist.peer.application.events import Published
+from tanist.peer.errors import CallError, Overloaded
+from tanist.peer.gateways.facade import GatewayEvent
+from tanist.peer.status import Reply
+from tanist.transport.address import format_address, parse_address
+from tanist.transport.errors import ListenError
+
+CONNECTIONS_MAX = 1024
+"""Connections of one gateway: each may hold `READ_BYTES_MAX` and `UNREAD_BYTES_MAX`."""
+READ_BYTES_MAX = 64 * 1024
+"""Bytes read ahead of what is being worked on; also the longest line."""
+UNREAD_BYTES_MAX = 1 << 20
+"""Bytes that wait for a client to read them; beyond it is not waited for any longer."""
+SILENT_S = 300.0
+"""Seconds after which a connection that has never said anything is ended."""
+CALL_S = 30.0
+"""Seconds for which a command waits for a server: a failover is a delay for whoever is connected."""
+END_S = 1.5
+"""Seconds in which connections have to take what is on its way to them when the gateway ends."""
+BACKLOG = 256
+"""Connections that wait to be accepted: a crowd that comes back after a failover."""
+
+log = logging.getLogger("tanist.gateways")
+
+
+class GatewayClient(Protocol):
+    """One client of a peer, as `Peer.open_client` gives it."""
+
+    @property
+    def session(self) -> str:
+        """The id of its session."""
+
+    async def call(
+        self, app: str, command: str, given: Sequence[Any], *, key: str = "", timeout_s: float = 10.0
+    ) -> Reply:
+        """Have a command done."""
+
+    def query(self, app: str, name: str, given: Sequence[Any]) -> Any:
+        """Answer a query."""
+
+    def close(self, why: str) -> None:
+        """It is gone."""
+
+
+class Serving(Protocol):
+    """What such a gateway needs of a peer."""
+
+    def open_client(self) -> GatewayClient:
+        """A client for a connection."""
+
+    def events_after(self, position: tuple[int, int] | None) -> AsyncIterator[GatewayEvent]:
+        """What happens from now on."""
+
+
+class TooLong(Exception):
+    """A line longer than `READ_BYTES_MAX`."""
+
+
+class Connection:
+    """One connection of a gateway: bytes in, bytes out, and a session at the peer."""
+
+    def __init__(
+        self, app: str, client: GatewayClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._app = app
+        self._client = client
+        self._reader = reader
+        self._writer = writer
+        self.ended = False
+
+    @property
+    def session(self) -> str:
+        """The id of its session."""
+        return self._client.session
+
+    # In and out
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """Lines without their end (LF or CRLF), until the client says no more. Raises TooLong, or OSError."""
+        limit_s: float | None = SILENT_S
+        while True:
+            try:
+                async with asyncio.timeout(limit_s):
+                    line = await self._reader.readuntil(b"\n")
+            except asyncio.LimitOverrunError:
+                raise TooLong(f"a line has at most {READ_BYTES_MAX} bytes") from None
+            except asyncio.IncompleteReadError as ended:
+                if ended.partial:
+                    yield ended.partial.removesuffix(b"\r")
+                return
+            except TimeoutError:
+                return
+            limit_s = None
+            yield line[:-1].removesuffix(b"\r")
+
+    async def exactly(self, count: int) -> bytes:
+        """So many bytes. Raises IncompleteReadError when the client ends before."""
+        return await self._reader.readexactly(count)
+
+    async def some(self) -> bytes:
+        """Whatever has come; b"" at the end."""
+        return await self._reader.read(READ_BYTES_MAX)
+
+    def send(self, data: bytes) -> None:
+        """Send; never waits. A client that leaves too much unread is ended."""
+        if self.ended:
+            return
+        self._writer.write(data)
+        if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
+            self.abort()
+
+    async def linger(self) -> None:
+        """Say no more, and throw away what still comes, for a while: else the client may never read why it ends."""
+        if self._writer.can_write_eof() and not self.ended:
+            self._writer.write_eof()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                while await self._reader.read(READ_BYTES_MAX):
+                    pass
+
+    def abort(self) -> None:
+        """End at once; what waits is not sent."""
+        self.ended = True
+        self._writer.transport.abort()
+
+    # Asking
+
+    async def call(self, command: str, *given: Any) -> Any:
+        """Have a command of the application done; its result, in plain values. Raises `CallError`."""
+        return (await self._client.call(self._app, command, given, timeout_s=CALL_S)).result
+
+    def query(self, name: str, *given: Any) -> Any:
+        """Answer a query from this peer's state, in plain values. Raises `CallError`."""
+        return self._client.query(self._app, name, given)
+
+
+class TcpGateway:
+    """A protocol in front of one application, at one address ("host:port"; port 0 is any)."""
+
+    protocol: ClassVar[str]
+    """Its name in `--gateway APP=PROTOCOL:PORT`."""
+
+    def __init__(self, peer: Serving, app: str, address: str) -> None:
+        self.app = app
+        self.peer = peer
+        self._address = address
+        self._listener: asyncio.Server | None = None
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+
+    # What a protocol says
+
+    async def serve(self, connection: Connection) -> None:
+        """Talk with one client, until it or this has had enough."""
+        raise NotImplementedError
+
+    def told(self, happened: Published) -> bytes:
+        """What a client gets that an event is for; b"" for nothing."""
+        return b""
+
+    def refused(self, why: str) -> bytes:
+        """What a client gets that is not taken."""
+        return b""
+
+    # Begin and end
+
+    async def start(self) -> str:
+        """Listen; gives the bound address. Raises ListenError."""
+        host, port = parse_address(self._address)
+        try:
+            self._listener = await asyncio.start_server(self._came, host, port, limit=READ_BYTES_MAX, backlog=BACKLOG)
+        except OSError as error:
+            raise ListenError(self._address, (error.strerror or str(error)).lower()) from None
+        bound_host, bound_port, *_ = self._listener.sockets[0].getsockname()
+        return format_address(bound_host, bound_port)
+
+    async def stop(self) -> None:
+        """Accept nothing more and end all connections, each with what is on its way to it. Idempotent."""
+        if self._listener is None:
+            return
+        listener, self._listener = self._listener, None
+        listener.close()
+        tasks = list(self._connections.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=2 * END_S)
+
+    async def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if len(self._connections) >= CONNECTIONS_MAX:
+                raise Overloaded(f"{CONNECTIONS_MAX} are connected here already")
+            client = self.peer.open_client()
+        except CallError as error:
+            writer.write(self.refused(str(error)))
+            await _close(writer)
+            return
+        connection = Connection(self.app, client, reader, writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[connection] = task
+        events = asyncio.create_task(self._events(connection))
+        try:
+            await self.serve(connection)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # The client is gone, or this gateway ends.
+        except Exception:
+            log.exception("the %s gateway of %s failed; the connection ends", self.protocol, self.app)
+        finally:
+            events.cancel()
+            del self._connections[connection]
+            client.close("its connection ended")
+            connection.ended = True
+            await _close(writer)
+
+    async def _events(self, connection: Connection) -> None:
+        async with contextlib.aclosing(self.peer.events_after(None)) as events:  # type: ignore[type-var]
+            async for happened in events:
+                if isinstance(happened, Published) and happened.app == self.app and happened.is_for(connection.session):
+                    data = self.told(happened)
+                    if data:
+                        connection.send(data)
+        # It was too slow for the events that it is owed: it had better come back than miss some.
+        connection.abort()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close when what waits is sent, or when that takes too long."""
+    writer.close()
+    try:
+        async with asyncio.timeout(END_S):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        pass
+    finally:
+        writer.transport.abort()

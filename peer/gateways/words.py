@@ -1,0 +1,129 @@
+"""A line of words as people type it, put onto an application's commands; and results as lines.
+
+`SEND anna how are you` is the command `send` with `anna` and `how are you`: the last text argument takes the rest of
+the line, others with spaces in them stand in double quotes.
+"""
+
+import re
+from typing import Any, get_origin
+
+import msgspec
+
+from tanist.peer.application.hints import encodable
+from tanist.peer.application.specification import Operation, Specified, describe, find, validate
+from tanist.peer.errors import BadRequest, NotFound
+
+_WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+))')
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def read(app: Specified, line: str) -> tuple[Operation, list[Any]]:
+    """The command or query that a line asks for, and its arguments.
+
+    A line whose first word is none goes, whole, to the operation that the application names in `LINE`. Raises NotFound
+    or BadRequest with what would be right.
+    """
+    match = _WORD.match(line)
+    word = (match[1] if match[1] is not None else match[2]) if match else ""
+    name = word.lower()
+    offered = describe(app)
+    whole = getattr(app, "LINE", None)
+    if name not in {o.name for o in [*offered.commands, *offered.queries]}:
+        if whole is not None and line.strip():
+            return find(app, whole), [line.strip()]
+        words = ", ".join(o.name.upper() for o in [*offered.commands, *offered.queries])
+        raise NotFound(f"there is no {word[:40].upper() or 'empty command'}; there are: {words}, HELP, QUIT")
+    operation = find(app, name)
+    rest = line[match.end() :] if match else ""
+    texts = _texts(operation, rest)
+    encoded = validate(app, operation.name, texts, text=True)
+    given: dict[str, Any] = msgspec.msgpack.decode(encoded)
+    values = []
+    for parameter in operation.parameters[: len(texts)]:
+        values.append(given.get(parameter.name, parameter.default))
+    return operation, values
+
+
+def _texts(operation: Operation, rest: str) -> dict[str, str]:
+    """The words behind the first, by the names of the arguments that they are for."""
+    texts: dict[str, str] = {}
+    parameters = operation.parameters
+    at = 0
+    for place, parameter in enumerate(parameters):
+        if place == len(parameters) - 1 and _is_text(parameter.hint):
+            text = rest[at:].strip()
+            if text:
+                texts[parameter.name] = _unquoted(text)
+            return texts
+        match = _WORD.match(rest, at)
+        if match is None:
+            return texts
+        texts[parameter.name] = _unescaped(match[1]) if match[1] is not None else match[2]
+        at = match.end()
+    if rest[at:].strip():
+        raise BadRequest(f"too many words; usage: {usage(operation)}")
+    return texts
+
+
+def _is_text(hint: Any) -> bool:
+    return (
+        hint is str or hint is bytes or str in getattr(hint, "__args__", ()) or bytes in getattr(hint, "__args__", ())
+    )
+
+
+def _unquoted(text: str) -> str:
+    match = _WORD.fullmatch(text)
+    return _unescaped(match[1]) if match is not None and match[1] is not None else text
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text)
+
+
+def usage(operation: Operation) -> str:
+    """How to type a command: `SEND nick text`."""
+    words = [p.name if p.required else f"[{p.name}]" for p in operation.parameters]
+    return " ".join([operation.name.upper(), *words])
+
+
+def help_lines(app: Specified) -> list[str]:
+    """A line for each command and query, from their signatures and docstrings."""
+    offered = describe(app)
+    rows = [(usage(o), o.doc.partition("\n")[0]) for o in [*offered.commands, *offered.queries]]
+    rows += [("HELP", "This list."), ("QUIT", "End the connection.")]
+    width = max(len(words) for words, _ in rows)
+    return [f"{words:{width}}  {doc}".rstrip() for words, doc in rows]
+
+
+def lines_of(operation: Operation, result: Any) -> list[str] | None:
+    """A result as lines for people; None where there is none to show, and [] for an empty list.
+
+    Plain values become what the operation says that it gives, so that their own `str` is used.
+    """
+    if result is None:
+        return None
+    shown = msgspec.convert(result, type=encodable(operation.result))
+    if isinstance(shown, (list, tuple)) and not hasattr(shown, "_fields"):
+        return [line for item in shown for line in _lines(item)]
+    if isinstance(shown, dict):
+        return [f"{_text(key)} {_text(value)}" for key, value in shown.items()]
+    return _lines(shown)
+
+
+def _lines(value: Any) -> list[str]:
+    return _text(value).splitlines() or [""]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}" if value != int(value) else str(int(value))
+    return str(value)
+
+
+def is_list(operation: Operation) -> bool:
+    """Whether an operation gives a list: shown as several lines, however few there are."""
+    return get_origin(operation.result) in (list, tuple, dict)
