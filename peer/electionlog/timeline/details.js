@@ -45,9 +45,19 @@ function told({kind, index}) {
   }
 }
 
+const nameById = new Map(timeline.lanes.map(lane => [lane.id, lane.name]));
+
+/** The value of a field for people: names for ids, lists with commas. */
+function inWords(value) {
+  if (Array.isArray(value)) return value.map(inWords).join(', ') || 'nobody';
+  if (value && typeof value === 'object') return Object.entries(value).map(([key, inner]) => `${inWords(key)}: ${inWords(inner)}`).join(', ') || 'nobody';
+  if (typeof value !== 'string') return String(value);
+  return value.replace(/[\w-]+/g, word => nameById.get(word) || word);
+}
+
 function aboutLine(line) {
   const lane = timeline.lanes[line.lane];
-  const fields = Object.entries(line.fields).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]);
+  const fields = Object.entries(line.fields).map(([key, value]) => [key.replaceAll('_', ' '), inWords(value)]);
   const own = `${line.wall} (line ${line.seq} of start ${line.incarnation} of ${lane.id})`;
   return {head: `${lane.name}: ${line.text}`, begin: line.at, end: line.at, facts: [['event', `${line.event}, ${line.level}`], ...fields, ['its own clock', own]]};
 }
