@@ -102,3 +102,8 @@ class PeerFlags:
         """What was given on the command line, by name, as `tanist.config.load` takes it."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return {name: value for name, value in values.items() if value not in (None, False)}
+
+
+def commas(hint: object, text: str, delimiter: str | None = None) -> list[str]:
+    """How the environment holds a list, here as for the settings of a peer."""
+    return [word.strip() for word in text.split(",")]
