@@ -342,3 +342,33 @@ async def test_one_direction_between_two_peers_whoever_dialed() -> None:
             clear_link(proxies, "ann", "bob")
             assert (await from_bob.frame())[1] == b"arrives at ann"
             assert (await from_ann.frame())[1] == b"held"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_befalls_a_link_frames_arrive_whole_and_in_order(
+    proxy: FaultProxy, target: Target, seed: int
+) -> None:
+    """Delays, slowness and blackholes that come and go while frames of all sizes are sent, both ways at once."""
+    chance = random.Random(seed)
+    values = [chance.randbytes(chance.choice((0, 1, 4, 5, 300, 20_000))) for _ in range(150)]
+    async with dialler(proxy.address) as bob:
+
+        async def send() -> None:
+            for value in values:
+                bob.send(value)
+                if chance.random() < 0.2:
+                    await asyncio.sleep(0.001)
+                if chance.random() < 0.1:
+                    worse = Conditions(
+                        delay_ms=chance.choice((0, 1, 10)),
+                        jitter_ms=chance.choice((0, 5)),
+                        bandwidth=chance.choice((0, 3_000_000)),
+                        blackhole=chance.random() < 0.3,
+                    )
+                    proxy.set(worse, chance.choice(("bob", None)), way=chance.choice(list(Way)), for_s=0.05)
+
+        sending = asyncio.create_task(send())
+        for number, value in enumerate(values):
+            assert (await bob.frame())[1] == value, f"frame {number}"
+        await sending
+        assert target.came == values
