@@ -165,7 +165,7 @@ class Calls:
         self._unsent.clear()
         if not reachable:
             return 0
-        self.waits.found(len(self._pending))
+        self.waits.found(self._loop.time(), len(self._pending))
         self._opened = False
         return self.send_all()
 

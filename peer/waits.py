@@ -31,10 +31,13 @@ class Waits:
         self._owed = False
         self._twice.clear()
 
-    def found(self, calls: int) -> None:
+    def found(self, now: float, calls: int) -> None:
         """There is a server again, and so many calls wait for it."""
         self.calls = max(self.calls, calls)
-        self._owed = self._since is not None
+        if not calls and self._since is not None:
+            # All gave up: whoever comes from now on need not wait any more.
+            self.answered(now, more=False)
+        self._owed = calls > 0
 
     def asked(self, now: float) -> None:
         """A call comes, and none was waiting."""

@@ -129,7 +129,7 @@ async def test_who_still_waits_is_waited_for() -> None:
     loop = asyncio.get_running_loop()
     rig.waits.asked(loop.time() - 0.8)
     rig.waits.begin()
-    rig.waits.found(2)
+    rig.waits.found(loop.time(), 2)
     rig.keeper.heard(FOLLOWED)
     await rig.until_looked()
     assert rig.proposed == [] and rig.keeper.why("last")[0].witnesses[0].outage_ms is None

@@ -19,7 +19,7 @@ def test_each_change_has_its_own_figures() -> None:
     waits.asked(0.0)
     waits.answered(5.0, more=True)
     waits.begin()
-    waits.found(7)
+    waits.found(5.5, 7)
     assert (waits.longest_s, waits.calls, waits.owed) == (0, 7, True)
     # What counts is the gap, also where it began before the change was noticed.
     waits.answered(6.0, more=False)
@@ -28,7 +28,7 @@ def test_each_change_has_its_own_figures() -> None:
 
 def test_nobody_is_owed_where_nobody_waits() -> None:
     waits = Waits()
-    waits.found(0)
+    waits.found(1.0, 0)
     assert not waits.owed
 
 
@@ -45,6 +45,17 @@ def test_a_caller_that_gives_up_and_comes_back_waited_all_the_time() -> None:
     other.asked(1.1 + TRIES_AGAIN_WITHIN_S)
     other.answered(3.2, more=False)
     assert round(other.longest_s, 3) == 0.1
+
+
+def test_whoever_gave_up_could_have_been_answered_once_there_was_a_server() -> None:
+    waits = Waits()
+    waits.asked(0.0)
+    waits.gave_up(1.0)
+    waits.found(1.6, 0)
+    assert (waits.longest_s, waits.owed) == (1.6, False)
+    waits.asked(2.5)
+    waits.answered(2.6, more=False)
+    assert waits.longest_s == 1.6
 
 
 def test_commands_sent_again_and_those_that_were_done_already() -> None:

@@ -82,12 +82,12 @@ async def test_a_peer_that_was_dead_all_the_time_tells_the_same_and_so_do_the_fi
 async def test_a_frozen_server_is_told_as_silent_and_tells_that_it_was_away(tmp_path: Path, safety: str) -> None:
     async with Cluster(tmp_path, pace="lan", safety=safety) as cluster:
         await cluster.found()
-        server, other = await cluster.server(), await cluster.bystander()
+        server, heir, other = await cluster.server(), await cluster.heir(), await cluster.bystander()
         async with Writer(cluster, other) as writer:
             await cluster.pause(server)
-            await writer.more(1)
-            await cluster.resume(server)
+            await cluster.until_serves(heir)
             await writer.more(20)
+            await cluster.resume(server)
         serves = await cluster.settled()
         reign = await told(cluster, server, serves, by=3)
         assert reign["outage_ms"] == pytest.approx(writer.longest_gap_s() * 1000, rel=0.1)
@@ -99,7 +99,7 @@ async def test_a_frozen_server_is_told_as_silent_and_tells_that_it_was_away(tmp_
 @pytest.mark.slow
 async def test_a_server_and_its_heir_that_die_together_are_told_by_who_is_left(tmp_path: Path) -> None:
     async with Cluster(tmp_path, pace="lan") as cluster:
-        await cluster.found("a b c d")
+        await cluster.found("abcd")
         server, heir = await cluster.server(), await cluster.heir()
         status = await cluster.status(server)
         assert status is not None
