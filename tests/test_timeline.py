@@ -66,16 +66,30 @@ def test_a_killed_process_is_gone_from_when_others_lost_it() -> None:
     found = shown(*election(), at(2000, "a", STARTED, "2-1"), at(2010, "a", role("seeking", "client"), "2-1"))
     assert states(found, "a")[2:] == [("server", 2, 1000), ("gone", 1000, 2000), ("seeking", 2000, 2010)]
     gone = next(span for span in found.spans if span.state == "gone")
-    assert gone.text == "its process ended without a word; b lost it: closed"
+    assert gone.text == "its process ended without a word; b lost it: closed, then refused"
 
 
 def test_a_process_that_never_returns_is_gone_if_the_evidence_is_certain() -> None:
     assert states(shown(*election()), "a")[-1] == ("gone", 1000, 1121)
-    silent = [
-        at(ms, line.peer, ServerLost("a", A1, "silent", "", 100.0)) if line.event == "server_lost" else (ms, line)
-        for ms, line in election()
-    ]
+    seen = {"server_lost": ServerLost("a", A1, "silent", "", 100.0), "retry_ended": RetryEnded(1, 1, "h", "silent", "")}
+    silent = [at(ms, line.peer, seen[line.event]) if line.event in seen else (ms, line) for ms, line in election()]
     assert states(shown(*silent), "a")[-1] == ("server", 2, 1121), "a silent one may well be there"
+
+
+def test_only_a_peers_server_or_its_clients_know_whether_it_is_gone() -> None:
+    lines = [
+        at(0, "a", role("candidate", "server")),
+        at(5, "c", role("seeking", "client")),
+        at(5, "c", ServerFollowed("a", "h", A1, 1.0)),
+    ]
+    woken = at(500, "b", PeerLost("c", "closed", ""))
+    assert states(shown(*lines, woken, at(900, "b", LoopStalled(1.0))), "c") == [("client", 5, 900)], (
+        "one that it does not follow may have lost it for reasons of its own"
+    )
+    server = at(500, "a", PeerLost("c", "closed", ""))
+    assert states(shown(*lines, server, at(900, "a", LoopStalled(1.0))), "c")[-1] == ("gone", 500, 900)
+    cut = [at(500, "c", ServerLost("a", A1, "closed", "", 1.0)), at(600, "c", RetryEnded(1, 3, "h", "silent", ""))]
+    assert states(shown(*lines, *cut), "a") == [("server", 0, 600)], "its link was cut, and a retry said so"
 
 
 def test_a_peer_that_was_found_again_is_not_gone() -> None:

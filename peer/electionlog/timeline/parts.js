@@ -23,39 +23,39 @@ function label(x1, x2, y, texts, cls) {
 
 function drawBands() {
   const paths = {fault: '', edge: '', mark: ''};
-  const free = {}; // By lane, from where on no label of a band stands.
+  const taken = []; // Where labels of bands stand: lane, from, to.
+  const isFree = (lane, from, to) => !taken.some(([other, a, b]) => other === lane && from < b && to > a);
   timeline.bands.forEach((band, index) => {
     if (!inView(band.begin, band.end)) return;
     const [x1, x2] = [clipped(xOf(band.begin)), clipped(Math.max(xOf(band.end), xOf(band.begin) + 2))];
     const all = band.lane < 0;
     const [y1, y2] = all ? [place.marksTop, place.height] : [topOf(band.lane) + 1, topOf(band.lane) + place.laneHeight - 1];
     const y = all ? place.marksTop + 15 : y2 - 3;
-    let end;
     if (band.mark) {
       paths.mark += `M${round(x1)} ${y1}V${y2}${x2 - x1 > 3 ? `M${round(x1)} ${y + 3}H${round(x2)}` : ''}`;
-      end = x1 > (free[band.lane] ?? -Infinity) ? markText(x1, y, band.text.slice(0, MARK_CHARS_MAX)) : x1;
-      targets.push({kind: 'band', index, rank: 2, reach: true, x1: x1 - 1, y1, x2: Math.max(x1 + 1, end), y2: all ? place.reignsTop : y2});
+      const text = band.text.slice(0, MARK_CHARS_MAX);
+      const length = (text.length + 2) * LABEL_CHAR_PX;
+      // What it says stands on that side of its line where there is room.
+      const [from, to] = x1 + length <= view.left + view.width ? [x1, x1 + length] : [x1 - length, x1];
+      const shown = isFree(band.lane, from, to);
+      if (shown) {
+        taken.push([band.lane, from, to]);
+        const side = from === x1 ? {x: round(x1 + 2), 'text-anchor': 'start'} : {x: round(x1 - 2), 'text-anchor': 'end'};
+        layers.labels.put('text', {class: 'label free', y: round(y), ...side}, from === x1 ? `▾ ${text}` : `${text} ▾`);
+      }
+      targets.push({kind: 'band', index, rank: 2, reach: true, x1: shown ? from : x1, y1, x2: shown ? to : x1, y2: all ? place.reignsTop : y2});
     } else {
       paths.fault += box(x1, y1, x2, y2);
       paths.edge += `M${round(x1)} ${y1}V${y2}M${round(x2)} ${y1}V${y2}`;
       const texts = [`ϟ ${band.text}, ${lasting(band.end - band.begin)}`, `ϟ ${band.text}`, `ϟ ${band.text.split(' ')[0]}`, 'ϟ'];
-      end = label(Math.max(x1, free[band.lane] ?? 0), x2, y, texts, 'free');
+      const from = Math.max(x1, ...taken.filter(([lane, a, b]) => lane === band.lane && a < x2 && b > x1).map(([, , b]) => b));
+      taken.push([band.lane, from, label(from, x2, y, texts, 'free')]);
       targets.push({kind: 'band', index, rank: 5, x1, y1, x2, y2});
     }
-    free[band.lane] = Math.max(free[band.lane] ?? 0, end);
   });
   layers.bands.put('path', {class: 'fault', d: paths.fault});
   layers.bands.put('path', {class: 'fault-edge', d: paths.edge});
   layers.bands.put('path', {class: 'mark', d: paths.mark});
-}
-
-/** What a mark says, on that side of its line where there is room; gives where it ends. */
-function markText(x, y, text) {
-  const length = (text.length + 2) * LABEL_CHAR_PX;
-  const fits = x + length <= view.left + view.width;
-  const [shown, anchor] = fits ? [`▾ ${text}`, 'start'] : [`${text} ▾`, 'end'];
-  layers.labels.put('text', {class: 'label free', x: round(fits ? x + 2 : x - 2), y: round(y), 'text-anchor': anchor}, shown);
-  return fits ? x + length : x;
 }
 
 function drawReigns() {

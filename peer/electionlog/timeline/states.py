@@ -5,7 +5,7 @@ anybody's word says that it is not known.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 
 from tanist.election.events import (
@@ -14,6 +14,7 @@ from tanist.election.events import (
     Event,
     PeerLost,
     ReignBegan,
+    RetryEnded,
     RoleChanged,
     ServerFollowed,
     ServerLost,
@@ -60,11 +61,12 @@ class Away:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """That somebody lost a peer."""
+    """That somebody lost a peer: on what evidence, and what its latest retry met."""
 
     at: float
     by: str
     evidence: str
+    latest: str
 
 
 @dataclass(slots=True)
@@ -77,6 +79,8 @@ class _Peer:
     last: float
     term: str = ""
     text: str = ""
+    lost: str = ""
+    """The server that it lost last."""
     losses: list[Loss] = field(default_factory=list)
     disk_since: float | None = None
 
@@ -108,8 +112,13 @@ class States:
                 self._in_term(line.peer, at, CLIENT, term)
             case ReignBegan(term=term):
                 self._in_term(line.peer, at, SERVER, term)
-            case ServerLost(server=other, evidence=evidence) | PeerLost(peer=other, evidence=evidence):
-                self._lost(other, Loss(at, line.peer, evidence))
+            case ServerLost(server=server, evidence=evidence):
+                peer.lost = server
+                self._lost(server, Loss(at, line.peer, evidence, evidence))
+            case RetryEnded(outcome=outcome):
+                self._tried(peer.lost, line.peer, outcome)
+            case PeerLost(peer=other, evidence=evidence) if self._follows(other, line.peer):
+                self._lost(other, Loss(at, line.peer, evidence, evidence))
             case body:
                 self._absent(at, line.peer, peer, body)
         peer.last = at
@@ -118,7 +127,7 @@ class States:
     def finish(self, end: float) -> None:
         """End all that lasts at `end`. A peer that was lost and says nothing more is gone from then on."""
         for name, peer in self._peers.items():
-            loss = next((loss for loss in peer.losses if loss.evidence in CERTAIN), None)
+            loss = next((loss for loss in peer.losses if loss.latest in CERTAIN), None)
             if loss is not None and peer.state != STOPPED:
                 self._enter(name, max(loss.at, peer.last), GONE, f"no line of it after this; {_told(loss)}")
             if peer.disk_since is not None:
@@ -187,6 +196,16 @@ class States:
         if peer is not None and len(peer.losses) < LOSSES_MAX:
             peer.losses.append(loss)
 
+    def _tried(self, name: str, by: str, outcome: str) -> None:
+        """A retry says more than what the loss rested on: a link that was cut is no end of a process."""
+        if peer := self._peers.get(name):
+            peer.losses = [replace(loss, latest=outcome) if loss.by == by else loss for loss in peer.losses]
+
+    def _follows(self, name: str, server: str) -> bool:
+        """Whether a peer is known to follow a server: only then does that one's loss of it mean much."""
+        peer = self._peers.get(name)
+        return peer is not None and peer.state == CLIENT and peer.term.partition("@")[2] == server
+
     def _unlose(self, name: str, by: str) -> None:
         """Whoever follows a peer has found it again."""
         if peer := self._peers.get(name):
@@ -205,4 +224,5 @@ class States:
 
 
 def _told(loss: Loss) -> str:
-    return f"{loss.by} lost it: {loss.evidence}"
+    more = "" if loss.latest == loss.evidence else f", then {loss.latest}"
+    return f"{loss.by} lost it: {loss.evidence}{more}"
