@@ -10,8 +10,8 @@ import pytest
 from tanist.election.linearizability.recorded import read_recorded
 from tanist.peer.cli.exits import Exit
 from tanist.peer.cli.verbs import run
-from tanist.peer.drills.files import HISTORY, PAGE, REPORT, TIMELINE
 from tanist.peer.drills.ready import ORDER
+from tanist.peer.drills.report import HISTORY, PAGE, REPORT, TIMELINE
 from tanist.peer.electionlog.reader import read
 
 QUICK = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,15 @@ def test_every_word_reads_as_it_is_written() -> None:
         assert write(read_fact(text)) == text
     assert all(act.__doc__ and act.forms for act in (*ACTS, *FACTS))
     assert read_fact("outage within death") == OutageWithin("death")
+
+
+@pytest.mark.parametrize("page", ["how-to/run-a-drill.md", "reference/drills.md"])
+def test_the_drills_in_the_pages_read(page: str) -> None:
+    text = (Path(__file__).parent.parent / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    for block in blocks:
+        parsed(block if block.startswith("title:") else f"title: x\n{block}")
+    assert blocks
 
 
 # What is wrong

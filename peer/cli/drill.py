@@ -22,7 +22,7 @@ from tanist.peer.cli.output import say, say_json, table
 from tanist.peer.drills.drill import NAMES, Drill
 from tanist.peer.drills.reading import PEERS_MAX, read_drill
 from tanist.peer.drills.ready import ORDER, ready_drill
-from tanist.peer.drills.report import CannotRun, Report, Tell
+from tanist.peer.drills.report import REPORT, CannotRun, Report, Tell
 
 SIZES = (3, 5)
 """How many peers `--all` runs each drill with."""
@@ -182,7 +182,7 @@ def _performed(perform: Callable[[Path, Tell], Coroutine[Any, Any, Report]], ask
         return _kept(report, folder, asked.keep)
     finally:
         # What failed without a place to keep it is kept where it is, for whoever looks into it.
-        if asked.keep is not None or passed or not (folder / "report.json").exists():
+        if asked.keep is not None or passed or not (folder / REPORT).exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -6,13 +6,14 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tanist.peer.cli.output import paint, safe, say, table
 from tanist.peer.drills.drill import Drill
-from tanist.peer.drills.report import Report
+from tanist.peer.drills.report import TIMELINE, Report
 
 SPEAKER_COLUMNS = 10
 """Columns for who speaks in the story."""
@@ -81,7 +82,8 @@ def verdict(report: Report) -> None:
     else:
         say(paint(f"passed: {len(report.checks)} checks, {report.seconds:.1f} s", "good"))
     if report.files:
-        say(f"files: {report.files}  (tanist log show {report.files}/timeline.jsonl)")
+        timeline = Path(report.files) / TIMELINE
+        say(f"files: {report.files}" + (f"  (tanist log show {timeline})" if timeline.exists() else ""))
 
 
 def summary(reports: Sequence[Report]) -> None:

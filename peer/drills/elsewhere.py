@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,7 +82,12 @@ async def run_elsewhere(drill: Drill, folder: Path, found: Found, *, pace: str, 
         story = Story(tell)
         async with Heard(http, found.peers, story.line) as heard:
             run = Run(drill, target, clients, heard, story, safety=found.safety, pace=PACES[pace])
-            checks = await run.play()
+            try:
+                checks = await run.play()
+            finally:
+                # Also when it was interrupted: else links stay bad for a minute.
+                with contextlib.suppress(CannotPerform):
+                    await target.end_faults()
         checks += await judge_states(target, clients)
         checks += judge_answers(clients, quorum=quorum)
     report = run.report(checks, len(found.peers), pace, time.monotonic() - began_s)

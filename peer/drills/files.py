@@ -8,14 +8,11 @@ from pathlib import Path
 import msgspec
 
 from tanist.peer.drills.history import History
-from tanist.peer.drills.report import Report
+from tanist.peer.drills.report import HISTORY, PAGE, REPORT, TIMELINE, Report
 from tanist.peer.electionlog.line import as_json
 from tanist.peer.electionlog.reader import read
 from tanist.peer.electionlog.timeline.bands import Mark
 from tanist.peer.electionlog.timeline.writing import TimelineError, write_timeline
-
-TIMELINE, PAGE, HISTORY, REPORT = "timeline.jsonl", "timeline.html", "history.jsonl", "report.json"
-"""What `tanist log show`, `check` and `why` read; a browser; `tanist check-history`; and programs."""
 
 
 def write_files(
@@ -36,4 +33,4 @@ def write_files(
     (folder / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
 
 
-__all__ = ["HISTORY", "PAGE", "REPORT", "TIMELINE", "write_files"]
+__all__ = ["write_files"]

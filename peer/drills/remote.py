@@ -206,9 +206,13 @@ class RemoteTarget:
     async def undo(self) -> None:
         """End every fault, and wait for those that are away."""
         await self.start(self.names)
+        await self.end_faults()
+
+    async def end_faults(self) -> None:
+        """End what would else last a little longer, at those that are not away."""
         self._links.clear()
         self._offsets.clear()
-        for name in self.names:
+        for name in self.present():
             await self._control.drop(name)
 
     def _url(self, name: str) -> str:

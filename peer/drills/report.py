@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
+TIMELINE, PAGE, HISTORY, REPORT = "timeline.jsonl", "timeline.html", "history.jsonl", "report.json"
+"""The files of a run: what `tanist log show`, `check` and `why` read; a browser; `check-history`; and programs."""
+
 Tell = Callable[[float, str, str, str], None]
 """Hears the story: the moment in seconds, the kind of line (`step`, `log`, `clients`), who speaks, and what."""
 
@@ -55,4 +58,4 @@ class CannotRun(Exception):
     """A drill cannot be run here at all; the message says why and what to do."""
 
 
-__all__ = ["CannotRun", "Check", "Report", "Seen", "Tell"]
+__all__ = ["HISTORY", "PAGE", "REPORT", "TIMELINE", "CannotRun", "Check", "Report", "Seen", "Tell"]
