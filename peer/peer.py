@@ -9,7 +9,7 @@ import contextlib
 import random
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -52,8 +52,6 @@ from tanist.peer.electionlog.peer_events import (
 from tanist.peer.electionlog.sentences import told
 from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.errors import CallError, NoServer
-from tanist.peer.faults.control import Drills
-from tanist.peer.faults.parts import Parts, names_at
 from tanist.peer.gateways.http import HttpGateway
 from tanist.peer.gateways.opening import Gateways
 from tanist.peer.healing import Healing
@@ -63,6 +61,7 @@ from tanist.peer.listening import advertised, listen_at
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
 from tanist.peer.opening import cautions, hello_of, open_directory, open_log, started, version
+from tanist.peer.parts import Parts, names_at
 from tanist.peer.past.keeper import Keeper
 from tanist.peer.past.views import ReignSummary, Why
 from tanist.peer.promotions import Promotions
@@ -76,6 +75,9 @@ from tanist.peer.storage.journal import Journal
 from tanist.peer.storage.sound import open_data
 from tanist.transport.hello import Hello
 from tanist.transport.tcp import TcpTransport
+
+if TYPE_CHECKING:
+    from tanist.peer.faults.control import Drills
 
 DRAIN_S = 3.0
 """How long an ending peer waits for the answers to calls in flight."""
@@ -252,7 +254,7 @@ class Peer:
         return self._driver.core
 
     @property
-    def drills(self) -> Drills:
+    def drills(self) -> "Drills":
         """Injects failures into this peer. Raises `CallError` when it was not started with `allow_drills`."""
         return self._parts.drills
 

@@ -12,8 +12,8 @@ import msgspec
 from tanist.peer.application.api import Application, Context, command, query
 from tanist.peer.errors import NotFound
 from tanist.peer.faults.control import Drills
-from tanist.peer.faults.parts import Parts
 from tanist.peer.gateways.http import HttpGateway
+from tanist.peer.parts import Parts
 from tanist.peer.past.telling import Past, Reign, find, tell
 from tanist.peer.past.views import ReignSummary, Why
 from tanist.peer.status import (

@@ -1,11 +1,13 @@
 """What a gateway asks of its peer: the part of `Peer` that HTTP needs, so that a small fake can stand in."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tanist.peer.faults.control import Drills
 from tanist.peer.past.views import ReignSummary, Why
 from tanist.peer.status import HealView, Reply, Status
+
+if TYPE_CHECKING:
+    from tanist.peer.faults.control import Drills
 
 
 class GatewayEvent(Protocol):
@@ -43,7 +45,7 @@ class GatewayPeer(Protocol):
         """The applications of this peer, by name."""
 
     @property
-    def drills(self) -> Drills:
+    def drills(self) -> "Drills":
         """Injects failures; raises where that is not allowed."""
 
     def digest(self) -> tuple[int, str]:

@@ -1,16 +1,23 @@
 """The addresses for injecting failures: `POST /drills/fault`, `GET` and `DELETE /drills/faults`."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tanist.peer.errors import BadRequest, NotFound, Overloaded
-from tanist.peer.faults.control import Drills, TooMany
-from tanist.peer.faults.requests import fault_from
 from tanist.peer.gateways.http_answers import JsonAnswer, json_answer
+
+if TYPE_CHECKING:
+    from tanist.peer.faults.control import Drills
 
 
 def inject(drills: Drills, fields: dict[str, Any]) -> JsonAnswer:
     """Begin a fault; answers with it. Raises `BadRequest`, `Overloaded`."""
+    # Here, since a peer that allows no drills imports nothing of them.
+    from tanist.peer.faults.control import TooMany
+    from tanist.peer.faults.requests import fault_from
+
     try:
         return json_answer({"fault": drills.inject(fault_from(fields))})
     except ValueError as error:
