@@ -10,7 +10,7 @@ import contextlib
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -372,10 +372,16 @@ class RealCluster:
         """Have a command ("kv/set") done at a peer; gives the HTTP status and the answer."""
         return await asking.call(self.http, self[at].url, command, arguments, idempotency, timeout_s)
 
+    async def ask(
+        self, at: str, query: str, arguments: Mapping[str, str], read: str = "local"
+    ) -> tuple[int, dict[str, Any]]:
+        """Ask a peer a query ("kv/get"), to be read locally, at the server or linearizably; as `call` otherwise."""
+        return await asking.query(self.http, self[at].url, query, arguments, read)
+
     async def query(self, at: str, query: str, /, **arguments: str) -> Any:
         """Ask a peer's own copy ("kv/get"); gives the result, None where it cannot answer yet."""
         try:
-            status, answer = await asking.query(self.http, self[at].url, query, arguments)
+            status, answer = await self.ask(at, query, arguments)
         except (aiohttp.ClientError, OSError, TimeoutError):
             return None
         return answer["result"] if status == 200 else None

@@ -52,7 +52,7 @@ def follows(name: str, server: str) -> Condition:
     return condition
 
 
-def told(condition: Condition) -> str:
+def told(condition: Callable[..., object]) -> str:
     """A condition in words."""
     doc = (condition.__doc__ or "").strip().partition("\n")[0].rstrip(".")
     return doc or getattr(condition, "__name__", repr(condition))
