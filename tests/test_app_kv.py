@@ -12,7 +12,8 @@ from tanist.peer.application.machine import Machine
 from tanist.peer.application.replies import decode_reply
 from tanist.peer.application.specification import validate
 from tanist.peer.apps import kv as module
-from tanist.peer.apps.kv import KEY_LENGTH_MAX, VALUE_LENGTH_MAX, Kv
+from tanist.peer.apps.kv import Kv
+from tanist.peer.apps.values import KEY_LENGTH_MAX, VALUE_LENGTH_MAX
 
 
 class Store:
@@ -122,3 +123,39 @@ def test_sizes_are_limited(store: Store) -> None:
                 store.call(name, *arguments)
             assert caught.value.code == code
     assert len(store.query("keys")) == 1
+
+
+def test_keys_lapse_by_log_time_and_a_later_write_decides(store: Store) -> None:
+    machine = store.machine
+    assert store.call("put", "a", "1", 1000) is True
+    assert store.call("put", "b", "1", 1000) is True
+    assert store.call("put", "c", "1", 1000) is True
+    assert store.query("lapses_at", "a") == 1_000_000_000
+    assert store.query("lapses_at", "none") is None
+    store.call("set", "b", "2")
+    assert store.query("lapses_at", "b") == 0
+    assert store.call("put", "c", "3", None, "any", True) is True, "it lapses when it would have"
+    assert store.call("expire", "none", 5) is False
+    assert store.call("expire", "a", 2000) is True
+    (due,) = machine.due_timers(1_500_000_000)
+    store._apply(Kind.TIMER, due)
+    assert store.query("keys") == ["a", "b"]
+    (due,) = machine.due_timers(2_500_000_000)
+    store._apply(Kind.TIMER, due)
+    assert store.query("keys") == ["b"]
+    assert store.call("expire", "b", 0) is True
+    assert store.query("size") == 0
+    with pytest.raises(Refused):
+        store.call("put", "a", "1", -1)
+
+
+def test_a_key_may_have_to_be_new_or_old(store: Store) -> None:
+    assert store.call("put", "a", "1", None, "old") is False
+    assert store.call("put", "a", "1", None, "new") is True
+    assert store.call("put", "a", "2", None, "new") is False
+    assert store.call("put", "a", "3", None, "old") is True
+    assert store.query("get", "a") == "3"
+    assert store.call("set", "b", "") == "OK"
+    assert store.call("remove", ["a", "a", "x", "b"]) == 2
+    store.call("set", "d", "1")
+    assert store.call("clear") == 1

@@ -1,24 +1,48 @@
 """Keys and values."""
 
 from tanist.peer.application import Application, Choice, Context, Refused, Superseded, command, query
+from tanist.peer.apps.values import INTEGER_MAX, Lapse, Message, Only, check_key, checked, checked_ttl, number_in
 
-KEY_LENGTH_MAX = 1024  # Characters: a key is a name, not a document.
-VALUE_LENGTH_MAX = 512 * 1024  # Characters or bytes: two of them (`cas`) must fit into one command.
 KEYS_LISTED_MAX = 10_000  # Keys in one answer: ask with a longer prefix for others.
-INTEGER_MAX = 2**63 - 1  # The largest number that `incr` reaches, as in other key-value stores.
 
 
 class Kv(Application):
-    """Keys and values: text, or any bytes. Bytes that are UTF-8 are text."""
+    """Keys and values: text, or any bytes. Bytes that are UTF-8 are text. Keys may lapse, by log time."""
 
     values: dict[str, str | bytes]
+    lapses: dict[str, Lapse]
 
     @command
     def set(self, ctx: Context, key: str, value: str | bytes) -> str:
         """Give a key a value."""
-        _check_key(key)
-        self.values[key] = _checked(value)
+        check_key(key)
+        self.values[key] = checked(value)
+        self._forget_lapse(ctx, key)
         return "OK"
+
+    @command
+    def put(
+        self,
+        ctx: Context,
+        key: str,
+        value: str | bytes,
+        ttl_ms: int | None = None,
+        only: Only = "any",
+        keep: bool = False,
+    ) -> bool:
+        """Give a key a value, for so long, or only if it is `new` or `old`; whether it has it now.
+
+        `keep`: it lapses when it would have."""
+        check_key(key)
+        new, ttl = checked(value), None if ttl_ms is None else checked_ttl(ttl_ms)
+        if (only == "new" and key in self.values) or (only == "old" and key not in self.values):
+            return False
+        self.values[key] = new
+        if not keep:
+            self._forget_lapse(ctx, key)
+        if ttl is not None:
+            self._lapse_after(ctx, key, ttl)
+        return True
 
     @query
     def get(self, ctx: Context, key: str) -> str | bytes | None:
@@ -28,13 +52,26 @@ class Kv(Application):
     @command
     def del_(self, ctx: Context, key: str) -> bool:
         """Remove a key; whether it was there."""
-        return self.values.pop(key, None) is not None
+        return self.remove(ctx, [key]) == 1
+
+    @command
+    def remove(self, ctx: Context, keys: list[str]) -> int:
+        """Remove keys; how many were there."""
+        there = [key for key in dict.fromkeys(keys) if self.values.pop(key, None) is not None]
+        for key in there:
+            self._forget_lapse(ctx, key)
+        return len(there)
+
+    @command
+    def clear(self, ctx: Context) -> int:
+        """Remove all keys; how many there were."""
+        return self.remove(ctx, list(self.values))
 
     @command
     def incr(self, ctx: Context, key: str, by: int = 1) -> int:
         """Add to the number that a key holds (0 if it is not there); the new number."""
-        _check_key(key)
-        total = _number(self.values.get(key, "0")) + by
+        check_key(key)
+        total = number_in(self.values.get(key, "0")) + by
         if abs(total) > INTEGER_MAX:
             raise Refused("The number would be too large", "out_of_range")
         self.values[key] = str(total)
@@ -43,12 +80,48 @@ class Kv(Application):
     @command
     def cas(self, ctx: Context, key: str, old: str | bytes | None, new: str | bytes) -> bool:
         """Give a key the value `new` if it has the value `old` (nothing: if it is not there); whether it had."""
-        _check_key(key)
-        value = _checked(new)
-        if self.values.get(key) != (None if old is None else _checked(old)):
+        check_key(key)
+        value = checked(new)
+        if self.values.get(key) != (None if old is None else checked(old)):
             return False
         self.values[key] = value
         return True
+
+    @command
+    def expire(self, ctx: Context, key: str, ttl_ms: int) -> bool:
+        """Have a key lapse after so long (0: now); whether it was there."""
+        ttl = checked_ttl(max(ttl_ms, 0))
+        if key not in self.values:
+            return False
+        if ttl == 0:
+            return self.del_(ctx, key)
+        self._lapse_after(ctx, key, ttl)
+        return True
+
+    @command(internal=True)
+    def lapse(self, ctx: Context, key: str, at_ns: int) -> None:
+        """A key's time is over, unless that was changed."""
+        found = self.lapses.get(key)
+        if found is not None and found.at_ns == at_ns:
+            del self.lapses[key], self.values[key]
+
+    @command
+    def publish(self, ctx: Context, channel: str, message: str | bytes) -> str:
+        """Tell those who listen on a channel."""
+        check_key(channel)
+        ctx.publish(Message(channel, checked(message)))
+        return "OK"
+
+    @query
+    def size(self, ctx: Context) -> int:
+        """How many keys there are."""
+        return len(self.values)
+
+    @query
+    def lapses_at(self, ctx: Context, key: str) -> int | None:
+        """When a key lapses, in nanoseconds of log time: 0 for never, nothing if it is not there."""
+        found = self.lapses.get(key)
+        return found.at_ns if found is not None else 0 if key in self.values else None
 
     @query
     def keys(self, ctx: Context, prefix: str = "") -> list[str]:
@@ -56,28 +129,17 @@ class Kv(Application):
         return sorted(key for key in self.values if key.startswith(prefix))[:KEYS_LISTED_MAX]
 
     def healed(self, ctx: Context, lost: Superseded) -> Choice:
-        """Writes are done again, after those of the side that goes on; not `cas`, which was decided by what it saw."""
-        return "replay" if lost.acknowledged and lost.command != "cas" else "archive"
+        """Writes are done again, after those of the side that goes on; not what was decided by what it saw."""
+        decided = lost.command == "cas" or lost.arguments.get("only", "any") != "any"
+        return "replay" if lost.acknowledged and not decided else "archive"
 
+    def _lapse_after(self, ctx: Context, key: str, ttl_ms: int) -> None:
+        self._forget_lapse(ctx, key)
+        at_ns = ctx.time_ns + ttl_ms * 1_000_000
+        self.lapses[key] = Lapse(at_ns, ctx.after(ttl_ms / 1000, self.lapse, key, at_ns))
 
-def _check_key(key: str) -> None:
-    if not 0 < len(key) <= KEY_LENGTH_MAX:
-        raise Refused(f"A key has 1 to {KEY_LENGTH_MAX} characters", "bad_key")
-
-
-def _checked(value: str | bytes) -> str | bytes:
-    if len(value) > VALUE_LENGTH_MAX:
-        raise Refused(f"A value has at most {VALUE_LENGTH_MAX} characters or bytes", "value_too_large")
-    if isinstance(value, str):
-        return value
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value
-
-
-def _number(value: str | bytes) -> int:
-    digits = value.removeprefix("-") if isinstance(value, str) else ""
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
-        raise Refused("The value is not an integer", "not_an_integer")
-    return int(value)
+    def _forget_lapse(self, ctx: Context, key: str) -> bool:
+        found = self.lapses.pop(key, None)
+        if found is not None:
+            ctx.cancel(found.timer)
+        return found is not None
