@@ -1,8 +1,12 @@
 """Durations as people say them."""
 
+from math import isfinite
+
 
 def duration(ms: float) -> str:
-    """A duration with the two units a person would say."""
+    """A duration with the two units a person would say; one that a log does not tell (it is not finite) is unknown."""
+    if not isfinite(ms):
+        return "unknown"
     if ms < 999.5:
         return f"{ms:.0f} ms"
     if ms < 59_950:

@@ -77,6 +77,7 @@ def test_colour_is_only_paint() -> None:
     [
         (0, "0 ms"), (999, "999 ms"), (999.7, "1.0 s"), (4520, "4.5 s"), (59_949, "59.9 s"), (59_960, "1 min 0 s"),
         (694_000, "11 min 34 s"), (3 * HOUR_MS + 60_000, "3 h 1 min"), (50 * HOUR_MS, "2 d 2 h"),
+        (float("nan"), "unknown"), (float("inf"), "unknown"),
     ],
 )  # fmt: skip
 def test_durations_as_people_say_them(ms: float, said: str) -> None:

@@ -1,16 +1,21 @@
 """What a timeline shows: states, messages, reigns and gaps, faults and marks, made of lines without any page."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from electionlogs import Scribe
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from timeline_lines import A1, B2, STARTED, at, election, role, shown
 
 from tanist.election.events import (
     DiskAnswered,
     DiskStalled,
     EntriesLent,
+    Event,
     HandoverBegan,
     HandoverEnded,
     MemberChanged,
@@ -26,6 +31,7 @@ from tanist.election.events import (
 )
 from tanist.election.simulation.scenario import read_scenario
 from tanist.election.simulation.stage import Stage
+from tanist.peer.electionlog.catalogue import CATALOGUE
 from tanist.peer.electionlog.line import as_json
 from tanist.peer.electionlog.peer_events import (
     FaultEnded,
@@ -39,6 +45,7 @@ from tanist.peer.electionlog.timeline.bands import Mark
 from tanist.peer.electionlog.timeline.building import Builder
 from tanist.peer.electionlog.timeline.drawing import draw
 from tanist.peer.electionlog.timeline.model import Timeline
+from tanist.peer.electionlog.timeline.page import embedded
 from tanist.peer.electionlog.timeline.writing import TimelineError, timeline, write_timeline
 
 
@@ -386,3 +393,44 @@ def test_what_is_drawn_of_a_life_fits_together(name: str, tmp_path: Path) -> Non
         assert moments == sorted(moments), "nothing arrives before it was sent"
         assert moments[0] >= 0 and moments[-1] <= found.end
         assert -1 <= arrow.line < len(found.lines)
+
+
+PEERS = st.sampled_from(["a", "b", "no peer"])
+TERMS = st.sampled_from(["1@a", "2@b", "3@no peer", "none", "", "@", "9" * 30 + "@a"])
+VALUES: dict[str, st.SearchStrategy[object]] = {
+    "term": TERMS,
+    "peer": PEERS,
+    "server": PEERS,
+    "heir": PEERS,
+    "candidate": PEERS,
+    "was": st.sampled_from(["seeking", "server", "what"]),
+    "role": st.sampled_from(["seeking", "client", "server", "what"]),
+    "number": st.integers(0, 3),
+    "without_ms": st.sampled_from([0.0, 900.0, -1.0, float("inf"), float("nan")]),
+}
+
+
+def any_event() -> st.SearchStrategy[Event]:
+    """Any event of the catalogue, with values that fit together, or not at all."""
+    kinds = []
+    for cls in CATALOGUE.values():
+        fields = {
+            f.name: VALUES[f.name] if f.name in VALUES else st.from_type(f.type) for f in msgspec.structs.fields(cls)
+        }
+        kinds.append(st.builds(cls, **fields))
+    return st.one_of(kinds)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1e6), PEERS, any_event(), st.sampled_from(["1-1", "2-1"])), max_size=40))
+def test_whatever_lines_say_a_page_comes_of_it(told: list[tuple[float, str, Event, str]]) -> None:
+    builder = Builder()
+    for moment, peer, event, incarnation in [
+        (0.0, "a", LoopStalled(1.0), "1-1"),
+        *sorted(told, key=lambda one: one[0]),
+    ]:
+        builder.take(*at(moment, peer, event, incarnation))
+    found = draw(builder.found)
+    assert json.loads(embedded(found).replace("\\u003c", "<"))["lanes"]
+    for span in found.spans:
+        assert 0 <= span.begin <= span.end <= found.end
