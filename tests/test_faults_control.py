@@ -15,9 +15,9 @@ import pytest
 from tanist.config import load
 from tanist.peer import Peer, clock
 from tanist.peer.errors import CallError
-from tanist.peer.faults import flip_byte, tear_tail
+from tanist.peer.faults import Conditions, flip_byte, tear_tail
 from tanist.peer.faults.control import FAULTS_MAX
-from tanist.peer.faults.requests import fault_from
+from tanist.peer.faults.requests import KINDS, fault_from
 
 DEADLINE_S = 30.0
 NOTED = {"kind": "noted", "for_ms": 3_600_000, "what": "a hammer"}
@@ -114,7 +114,9 @@ async def test_a_peer_that_allows_no_drills_refuses_them(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"kind": "earthquake", "for_ms": 5}, "earthquake"),
+        ({"kind": "earthquake", "for_ms": 5}, "kind must be one of link, disk_full"),
+        ({"for_ms": 5}, "kind must be one of"),
+        ({"kind": ["pause"], "for_ms": 5}, "kind must be one of"),
         ({"kind": "disk_full"}, "for_ms"),
         ({"kind": "disk_full", "for_ms": 0}, "for_ms"),
         ({"kind": "disk_full", "for_ms": 4_000_000}, "for_ms"),
@@ -131,6 +133,12 @@ async def test_a_peer_that_allows_no_drills_refuses_them(tmp_path: Path) -> None
 def test_what_cannot_be_injected_is_told(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         fault_from(fields)
+
+
+def test_the_page_of_faults_has_every_kind_and_every_condition() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "reference" / "faults.md").read_text()
+    for name in (*KINDS, *Conditions.__struct_fields__):
+        assert f"`{name}`" in page, f"{name} is not in docs/reference/faults.md"
 
 
 async def test_faults_are_bounded_and_end_with_the_peer(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 In JSON: `{"kind": "disk_slow", "for_ms": 3000, "ms": 200}`. Every fault has a duration.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 
@@ -128,8 +128,14 @@ AnyFault = (
 )
 
 
+KINDS: tuple[str, ...] = tuple(str(cls.__struct_config__.tag) for cls in get_args(AnyFault))
+"""The names of all kinds."""
+
+
 def fault_from(fields: dict[str, Any]) -> AnyFault:
     """The fault that JSON fields say. Raises `ValueError`, which names the field and what it may be."""
+    if fields.get("kind") not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}")
     try:
         fault: AnyFault = msgspec.convert(fields, AnyFault)
     except msgspec.ValidationError as error:
