@@ -67,6 +67,17 @@ def test_who_refused_is_told_also_where_the_candidate_never_spoke() -> None:
     assert (ballot.name, ballot.outcome, ballot.opposed) == ("bea", "", [OpposedView("cyd", "better_rank")])
 
 
+def test_a_peer_that_was_away_itself_does_not_make_the_outage_longer() -> None:
+    frozen = Account("a", "ann", B2, "client", A1, 9000, cause="woke", away_ms=5000.0, outage_ms=4700.0)
+    past = past_of_logs(FAILOVER)
+    past.accounts[2, "b"].append(frozen)
+    why = tell(past, (2, "b"))
+    assert why.outage_ms == 700.0
+    assert [w.outage_ms for w in why.witnesses] == [650.0, 700.0, 4700.0]
+    # Where nobody else had callers, that is what is known.
+    assert tell(Past(accounts={(2, "b"): [frozen]}), (2, "b")).outage_ms == 4700.0
+
+
 def test_a_hand_over_says_so() -> None:
     lines = [
         *beginning(),

@@ -199,8 +199,14 @@ def _is_first(past: Past, key: Key) -> bool:
 
 
 def _outage(accounts: Iterable[Account]) -> float | None:
-    waited = [account.outage_ms for account in accounts if account.outage_ms > 0]
-    return round(max(waited), 2) if waited else None
+    """The longest wait at any peer. A server that was away kept its own callers waiting for longer than that."""
+    waited = [(not _was_away(account), account.outage_ms) for account in accounts if account.outage_ms > 0]
+    return round(max(waited)[1], 2) if waited else None
+
+
+def _was_away(account: Account) -> bool:
+    """Whether a peer lost its reign since it was away: it suspected nobody."""
+    return account.away_ms > 0 and not account.evidence
 
 
 def _witness(past: Past, account: Account) -> WitnessView:

@@ -125,8 +125,8 @@ class Why(msgspec.Struct, frozen=True):
     """One reign as a record: how it came about. `complete` once its server's own account is there.
 
     `before` is the reign that it followed; `fallbacks` is the list of that reign when `fallbacks_of` lost it.
-    `outage_ms` is the longest of all peers, `calls`, `retried` and `deduplicated` are sums. `archived` entries of
-    histories that ended entered the log in this reign.
+    `outage_ms` is the longest of all peers but a server that was away; `calls`, `retried` and `deduplicated` are sums.
+    `archived` entries of histories that ended entered the log in this reign.
     """
 
     term: TermView
