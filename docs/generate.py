@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import get_args, get_origin, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -27,6 +27,11 @@ from tanist.election.simulation.marks import ELSEWHERE
 from tanist.election.simulation.scenario import read_scenario
 from tanist.election.simulation.steps import ACTS
 from tanist.election.simulation.swarm import FAULTS
+from tanist.peer.application import hints
+from tanist.peer.application.api import Application, Event
+from tanist.peer.application.events import event_name
+from tanist.peer.application.loading import BUILT_IN, load_application
+from tanist.peer.application.specification import Operation, Parameter, Specification, describe
 from tanist.peer.drills.ready import ORDER, ready_drill
 from tanist.peer.drills.roles import GROUPS, ROLES
 from tanist.peer.drills.words import ACTS as DRILL_ACTS
@@ -37,6 +42,8 @@ DOCS = Path(__file__).parent
 SCENARIOS = DOCS.parent / "tests" / "scenarios"
 SIMULATION = DOCS.parent / "election" / "simulation"
 GUESTS = DOCS.parent / "peer" / "simulate"
+APPS = "tanist.peer.apps."
+"""Where the applications are that come along."""
 SEARCH = ("facts.py", "exhaustive.py")
 """The exhaustive search has invariants of its own."""
 _FIELD = re.compile(r"\{(\w+):\w+\}")
@@ -205,6 +212,79 @@ def _lines(classes: Sequence[type[Line]]) -> str:
     return "\n".join(["| line | what it means |", "| --- | --- |", *rows])
 
 
+def applications() -> str:
+    """The applications that come along: their words, events, and what becomes of their commands after a split."""
+    parts = []
+    for spec in BUILT_IN:
+        name, application = load_application(spec)
+        specification = describe(application)
+        words = [_words(operation) for operation in [*specification.commands, *specification.queries]]
+        parts += [
+            f"## {name}",
+            specification.doc,
+            "\n".join(["| words | HTTP | gives | |", "| --- | --- | --- | --- |", *words]),
+        ]
+        if events := _events(type(application)):
+            parts.append("\n".join(["| event | its line | |", "| --- | --- | --- |", *events]))
+        if "After a split" not in specification.doc:
+            parts.append(f"After a split: {_after_a_split(application, specification)}")
+    return "\n\n".join(["", *parts, ""])
+
+
+def _words(operation: Operation) -> str:
+    line = " ".join([operation.name.upper(), *map(_argument, operation.parameters)])
+    method = "POST" if operation.is_command else "GET"
+    return _row(f"`{line}`", method, f"`{_shape(operation.result)}`", operation.doc)
+
+
+def _argument(parameter: Parameter) -> str:
+    word = "|".join(_choices(parameter.hint)) or parameter.name
+    if parameter.required:
+        return word
+    return f"[{word}={parameter.default}]" if parameter.default else f"[{word}]"
+
+
+def _choices(hint: object) -> list[str]:
+    """The words that a Literal allows, also one within a union."""
+    if get_origin(hint) is Literal:
+        return list(map(str, get_args(hint)))
+    return [choice for inner in get_args(hint) for choice in _choices(inner)]
+
+
+def _shape(hint: object) -> str:
+    """A type of a result as JSON has it: a Struct by the names of its fields."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return f"{{{', '.join(hint.__struct_fields__)}}}"
+    if get_origin(hint) is list:
+        return f"[{_shape(get_args(hint)[0])}]"
+    return hints.text(hint)
+
+
+def _events(cls: type[Application]) -> list[str]:
+    """The events that an application publishes: those of its module, and of the modules that this takes things from."""
+    home = inspect.getmodule(cls)
+    modules = {value.__module__: inspect.getmodule(value) for value in vars(home).values() if inspect.isclass(value)}
+    events: dict[str, type[Event]] = {}
+    for name, module in modules.items():
+        if name.startswith(APPS):
+            own = [value for value in vars(module).values() if inspect.isclass(value) and value.__module__ == name]
+            events.update({event_name(value): value for value in own if issubclass(value, Event)})
+    return [_row(f"`{name}`", f"`{event.template}`", _summary(event)) for name, event in events.items()]
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _after_a_split(application: Application, specification: Specification) -> str:
+    match specification.on_heal:
+        case "own":
+            return " ".join((inspect.getdoc(type(application).healed) or "").split())
+        case "archive":
+            return "what the side that gave way had done is archived, and its callers are told."
+    return "what the side that gave way had acknowledged is done again."
+
+
 GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "explanation/failover.md": {"roles": roles},
     "reference/wire.md": {
@@ -215,6 +295,7 @@ GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "kinds": kinds,
     },
     "reference/journal.md": {"records": records},
+    "reference/applications.md": {"applications": applications},
     "reference/simulation.md": {"faults": faults, "invariants": invariants, "marks": marks},
     "reference/drills.md": {
         "drill roles": drill_roles,
