@@ -310,7 +310,7 @@ class Peer:
             await self._reads.catch_up(read == "linearizable", timeout_s)
         elif not self._driver.core.ready_to_read:
             raise nobody(self._driver.core, "this peer has not seen a server since it started")
-        return self.machine.query(app, query, arguments)
+        return self._clients.own.query(app, query, arguments)
 
     def status(self) -> Status:
         """What this peer knows of the cluster."""

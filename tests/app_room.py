@@ -13,7 +13,7 @@ from tanist.peer.application.events import Published
 from tanist.peer.application.machine import Machine
 from tanist.peer.application.replies import decode_reply
 from tanist.peer.application.specification import describe, find, validate
-from tanist.peer.application.wording import result_lines
+from tanist.peer.gateways.words import lines_of
 
 SECOND_NS = 10**9
 
@@ -65,7 +65,7 @@ class Room:
         """The lines that a person gets for a command or a query."""
         operation = find(self.app, name)
         value = (self.call if operation.is_command else self.ask)(session, name, *arguments)
-        return result_lines(operation, value)
+        return lines_of(operation, value) or []
 
     def refused(self, session: str, name: str, *arguments: Any) -> str:
         """The code with which the application refuses."""

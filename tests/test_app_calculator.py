@@ -11,6 +11,7 @@ from tanist.peer.application import Refused
 from tanist.peer.apps import calculator as module
 from tanist.peer.apps.arithmetic import DEPTH_MAX, EXPRESSION_LENGTH_MAX, evaluate
 from tanist.peer.apps.calculator import Calculator
+from tanist.peer.gateways.words import read
 
 
 @pytest.fixture
@@ -112,6 +113,12 @@ def test_history_is_kept_for_all_and_bounded(room: Room, monkeypatch: pytest.Mon
     assert room.said("b", "history") == ["2 + 3 = 5", "4/8 = 0.5"]
     assert room.said("b", "history", "1") == ["4/8 = 0.5"]
     assert room.said("b", "history", "-1") == []
+
+
+@pytest.mark.parametrize("line", ["2 + 3", "-2+3", "(1)", "9**9"])
+def test_a_line_that_is_no_command_is_calculated(line: str) -> None:
+    operation, given = read(Calculator, line)
+    assert (operation.name, given) == ("calculate", [line])
 
 
 def test_refusals_say_what_is_wrong() -> None:

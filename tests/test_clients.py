@@ -57,6 +57,13 @@ async def test_each_client_is_somebody_else_and_its_name_is_free_when_it_is_gone
         assert sessions(a) == before
 
 
+async def test_the_queries_of_a_peers_own_program_are_of_the_session_of_its_commands(tmp_path: Path) -> None:
+    async with running(tmp_path, "a", app=["todo"]) as a:
+        await a.call("todo", "login", "ada")
+        await a.call("todo", "add", "buy milk")
+        assert await a.query("todo", "list") == [{"number": 1, "text": "buy milk", "done": False}]
+
+
 async def test_calls_of_many_clients_are_answered_to_each(tmp_path: Path) -> None:
     async with running(tmp_path, "a") as a:
         clients = [a.open_client() for _ in range(20)]

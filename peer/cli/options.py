@@ -45,7 +45,11 @@ class PeerFlags:
 
     app: Annotated[
         list[str] | None,
-        _flag("--app", "An application: kv, chat, tictactoe, … (docs: applications), or your own as notes.py:Notes. Repeatable.", metavar="APP"),
+        _flag(
+            "--app",
+            "An application that comes along (kv, chat, poll, …), or your own as notes.py:Notes. Repeatable.",
+            metavar="APP",
+        ),
     ] = None
     cluster: Annotated[str | None, _flag("--cluster", "The cluster to belong to (default).", metavar="NAME")] = None
     name: Annotated[
