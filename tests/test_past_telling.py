@@ -5,9 +5,10 @@ import pytest
 from past_lines import A1, B2, at, beas_part, beginning, cyds_part, settled
 
 from tanist.election.entries import Entry, Kind
-from tanist.election.events import HealFinished, ReignEnded, RoleChanged, ServerFollowed
+from tanist.election.events import HealFinished, ReignBegan, ReignEnded, RoleChanged, ServerFollowed
 from tanist.peer.application.machine import Machine
 from tanist.peer.errors import BadRequest, NotFound
+from tanist.peer.past import fromlogs
 from tanist.peer.past.account import Account, encode
 from tanist.peer.past.asking import past_of
 from tanist.peer.past.fromlogs import past_of_logs
@@ -97,6 +98,14 @@ def test_a_hand_over_says_so() -> None:
 def test_what_a_heal_archived_counts_for_the_reign_in_which_it_ended() -> None:
     lines = [*FAILOVER, at(3000, "b", HealFinished("h1", 12, 0))]
     assert tell(past_of_logs(lines), (2, "b")).archived == 12
+
+
+def test_logs_of_made_up_peers_end_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fromlogs, "PEERS_MAX", 2)
+    past = past_of_logs([*FAILOVER, at(5000, "b", ReignBegan("nonsense", 1, 0.0, False))])
+    # Two are followed, who come first; of the third nothing is known, nor of a term that is none.
+    assert set(past.names) == {"a", "b"} and past.terms() == [(1, "a"), (2, "b")]
+    assert [w.name for w in tell(past, (2, "b")).witnesses] == ["bea"]
 
 
 def test_what_is_not_in_the_log_yet_is_told_and_marked() -> None:

@@ -8,6 +8,12 @@ from tanist.peer.past.account import Account, term_of
 from tanist.peer.past.telling import Past, Reign
 from tanist.peer.past.witness import Witness
 
+PEERS_MAX = 1024
+"""Peers whose lines are followed, far more than a roster holds: a log of made-up ones ends there."""
+NAMES_MAX = 2 * PEERS_MAX
+"""Names remembered: theirs, and those of peers that they met."""
+NO_TERM = (0, "")
+
 
 def past_of_logs(lines: Iterable[LogLine]) -> Past:
     """All that these lines tell, in order; of one peer or of many."""
@@ -15,17 +21,19 @@ def past_of_logs(lines: Iterable[LogLine]) -> Past:
     witnesses: dict[str, Witness] = {}
     serving: dict[str, str] = {}
     for line in lines:
-        past.names[line.peer] = line.name
-        if line.body is None:
+        if line.body is None or (line.peer not in witnesses and len(witnesses) >= PEERS_MAX):
             continue
+        past.names[line.peer] = line.name
         witness = witnesses.get(line.peer)
         if witness is None:
             witness = witnesses[line.peer] = Witness(line.peer, line.name)
         _add(past, witness.take(line.body, line.wall_ms))
         match line.body:
-            case MemberChanged(peer=peer, name=name) | PeerSeen(peer=peer, name=name) if name:
+            case MemberChanged(peer=peer, name=name) | PeerSeen(peer=peer, name=name) if (
+                name and len(past.names) < NAMES_MAX
+            ):
                 past.names.setdefault(peer, name)
-            case ReignBegan(term=term, last_index=index):
+            case ReignBegan(term=term, last_index=index) if term_of(term) != NO_TERM:
                 serving[line.peer] = term
                 past.reigns[term_of(term)] = Reign(index, line.wall_ms)
             case ServerFollowed():
@@ -38,5 +46,5 @@ def past_of_logs(lines: Iterable[LogLine]) -> Past:
 
 
 def _add(past: Past, account: Account | None) -> None:
-    if account is not None:
+    if account is not None and term_of(account.term) != NO_TERM:
         past.accounts.setdefault(term_of(account.term), []).append(account)
