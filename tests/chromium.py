@@ -119,6 +119,11 @@ class Page:
         await self.ask("Input.dispatchKeyEvent", type="keyDown", key=key, **text, **more)
         await self.ask("Input.dispatchKeyEvent", type="keyUp", key=key, **more)
 
+    async def busy_ms(self) -> float:
+        """How long the page's own thread has worked so far; needs `Performance.enable` with `threadTicks`."""
+        metrics = (await self.ask("Performance.getMetrics"))["metrics"]
+        return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")) * 1000
+
     async def picture(self) -> bytes:
         """A picture of what is in the window, as PNG."""
         said = await self.ask("Page.captureScreenshot", format="png")

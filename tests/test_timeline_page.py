@@ -159,8 +159,10 @@ ELECTIONS = 150
 """Elections of a long log: ten thousand lines."""
 ELEMENTS_MAX = 1500
 """Elements of the chart, however many lines there are: what a browser lays out within a frame."""
-FRAME_MS_MAX = 250.0
-"""The median of a frame while the wheel turns, on a machine that has other things to do; alone it is 17 ms."""
+FRAMES = 60
+"""Turns of the wheel that are measured, closer and back."""
+FRAME_MS_MAX = 50.0
+"""What a frame may take of the processor while the wheel turns: 20 frames a second, on a slow and busy machine."""
 
 
 def long_life() -> Timeline:
@@ -392,27 +394,25 @@ async def test_ten_thousand_lines_do_not_get_stuck(browser: Page, tmp_path: Path
     assert len(life.lines) > 10_000
     (tmp_path / "long.html").write_text(page(life))
     await opened(browser, tmp_path / "long.html")
-    frames = await browser.value(
-        """(async () => {
+    await browser.ask("Performance.enable", timeDomain="threadTicks")
+    before_ms = await browser.busy_ms()
+    most = await browser.value(
+        f"""(async () => {{
         const chart = document.getElementById('chart');
         const box = chart.getBoundingClientRect();
-        const frames = [];
         let most = 0;
-        for (let n = 0; n < 40; n += 1) {
-          const where = {clientX: box.left + 600, clientY: box.top + 100};
-          chart.dispatchEvent(new WheelEvent('wheel', {...where, deltaY: n < 20 ? -120 : 120, cancelable: true}));
-          const begun = performance.now();
+        for (let n = 0; n < {FRAMES}; n += 1) {{
+          const where = {{clientX: box.left + 600, clientY: box.top + 100}};
+          const deltaY = n < {FRAMES // 2} ? -120 : 120;
+          chart.dispatchEvent(new WheelEvent('wheel', {{...where, deltaY, cancelable: true}}));
           await new Promise(requestAnimationFrame);
-          await new Promise(requestAnimationFrame);
-          frames.push((performance.now() - begun) / 2);
           most = Math.max(most, chart.querySelectorAll('*').length);
-        }
-        frames.sort((a, b) => a - b);
-        return [frames[20], most];
-        })()"""
+        }}
+        return most;
+        }})()"""
     )
-    median_ms, elements = frames
-    print(f"a frame takes {median_ms:.0f} ms, {elements} elements")
-    assert elements <= ELEMENTS_MAX
-    assert median_ms <= FRAME_MS_MAX
+    frame_ms = (await browser.busy_ms() - before_ms) / FRAMES
+    print(f"a frame takes {frame_ms:.1f} ms of the processor, and at most {most} elements")
+    assert most <= ELEMENTS_MAX
+    assert frame_ms <= FRAME_MS_MAX
     assert not browser.complaints
