@@ -144,6 +144,7 @@ def begun(safety: str = "quorum") -> Story:
     """Three peers, the first of which serves in number 1 from index 2 on."""
     story = Story(safety)
     story.start("a", "b", "c")
+    story.say("a", *(MemberChanged(peer, f"name-{peer}", f"{peer}:1", "joined") for peer in "abc"))
     story.elect("a", 1, "bc", first=2, after="none")
     story.say("a", listed(1, "b", "c"))
     return story
@@ -276,6 +277,10 @@ def lists_twice(story: Story) -> None:
 
 
 def lists_a_stranger(story: Story) -> None:
+    story.say("a", listed(2, "b", "d"))
+
+
+def lists_one_who_left(story: Story) -> None:
     story.say("a", MemberChanged("c", "name-c", "c:1", "left"), listed(2, "c", "b"))
 
 
@@ -361,6 +366,7 @@ PLANTED: Sequence[tuple[str, Plant]] = (
     ("list-server", waits_for_itself),
     ("list-twice", lists_twice),
     ("list-member", lists_a_stranger),
+    ("list-member", lists_one_who_left),
     ("list-version", an_old_version),
     ("retry-count", skips_a_retry),
     ("retry-count", too_many_retries),

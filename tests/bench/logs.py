@@ -23,6 +23,7 @@ from tanist.election.events import (
     Event,
     FallbackChosen,
     ListPublished,
+    MemberChanged,
     ReignBegan,
     ReignEnded,
     ReignOpen,
@@ -87,6 +88,8 @@ def history() -> Iterator[tuple[int, str, Event]]:
     """Peers that start, and then one election after another, without an end."""
     for peer in PEERS:
         yield 1, peer, PeerStarted("0.1.0", "quorum", "lan", "127.0.0.1:7411", "", "", 3, 300.0, 1000.0)
+        for member in PEERS:
+            yield 0, peer, MemberChanged(member, f"peer-{member[0]}", "127.0.0.1:7411", "joined")
     number, before = 1, "none"
     while True:
         server = PEERS[number % len(PEERS)]

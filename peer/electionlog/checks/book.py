@@ -28,6 +28,11 @@ class PeerLog:
     since: int | None = 0
     highest: int = 0
 
+    @property
+    def from_begin(self) -> bool:
+        """Whether all that this peer ever told so far is in the lines."""
+        return self.since == 0
+
     def number(self, number: int) -> None:
         """A line tells of a number that this peer was in."""
         self.since = number if self.since is None else self.since

@@ -2,7 +2,14 @@
 
 from collections.abc import Mapping
 
-from tanist.election.events import CommitSetChanged, Event, ListPublished, MemberChanged
+from tanist.election.events import (
+    CommitSetChanged,
+    CopyTookPlace,
+    Event,
+    ListPublished,
+    MemberChanged,
+    SnapshotInstalled,
+)
 from tanist.peer.electionlog.checks.book import Book, Handler, Rules, Start
 from tanist.peer.electionlog.checks.rule import Place, Rule, place_of
 from tanist.peer.electionlog.line import LogLine
@@ -24,7 +31,7 @@ LIST_TWICE = Rule(
 )
 LIST_MEMBER = Rule(
     "list-member",
-    "The list names members only, nobody who has left.",
+    "The list names members only: nobody who never joined, or has left.",
     "A stranger could become the server.",
 )
 LIST_VERSION = Rule(
@@ -43,10 +50,23 @@ class Listing(Rules):
         super().__init__(book)
         self._left: dict[Start, dict[str, Place]] = {}
         """By start: who left the roster, as this peer knows."""
+        self._joined: dict[str, set[str]] = {}
+        """By peer: who joined, as it told in any of its starts."""
+        self._copied: set[str] = set()
+        """Peers that took a roster over with a snapshot or another's log, which tells nothing of who joined."""
         self._versions: dict[Start, tuple[str, int, Place]] = {}
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        return {ListPublished: self._list, CommitSetChanged: self._commit_set, MemberChanged: self._member}
+        return {
+            ListPublished: self._list,
+            CommitSetChanged: self._commit_set,
+            MemberChanged: self._member,
+            SnapshotInstalled: self._copies,
+            CopyTookPlace: self._copies,
+        }
+
+    def _copies(self, start: Start, line: LogLine, event: SnapshotInstalled | CopyTookPlace) -> None:
+        self._copied.add(line.peer)
 
     def _member(self, start: Start, line: LogLine, member: MemberChanged) -> None:
         self.book.names.add(member.peer, member.name)
@@ -55,6 +75,7 @@ class Listing(Rules):
             left[member.peer] = place_of(line)
         else:
             left.pop(member.peer, None)
+            self._joined.setdefault(line.peer, set()).add(member.peer)
 
     def _list(self, start: Start, line: LogLine, published: ListPublished) -> None:
         known = self._versions.get(start)
@@ -79,11 +100,13 @@ class Listing(Rules):
                     f"(at most {timeout_ms:g} ms)"
                 )
                 self.book.found(LIST_DEAD, line, text)
-        left = self._left.get(start, {})
+        left, joined = self._left.get(start, {}), self._joined.get(line.peer, set())
         for peer in peers:
             if peer in left:
                 text = f"the list of {line.name} names {name(peer)}, which has left the cluster"
                 self.book.found(LIST_MEMBER, line, text, left[peer])
+            elif peer not in joined and start.log.from_begin and line.peer not in self._copied:
+                self.book.found(LIST_MEMBER, line, f"the list of {line.name} names {name(peer)}, which never joined")
 
     def _commit_set(self, start: Start, line: LogLine, changed: CommitSetChanged) -> None:
         if line.peer in changed.members:
