@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -238,17 +238,10 @@ def _words(operation: Operation) -> str:
 
 
 def _argument(parameter: Parameter) -> str:
-    word = "|".join(_choices(parameter.hint)) or parameter.name
+    word = "|".join(hints.choices(parameter.hint)) or parameter.name
     if parameter.required:
         return word
     return f"[{word}={parameter.default}]" if parameter.default else f"[{word}]"
-
-
-def _choices(hint: object) -> list[str]:
-    """The words that a Literal allows, also one within a union."""
-    if get_origin(hint) is Literal:
-        return list(map(str, get_args(hint)))
-    return [choice for inner in get_args(hint) for choice in _choices(inner)]
 
 
 def _shape(hint: object) -> str:

@@ -84,5 +84,6 @@ def test_who_left_while_waiting_is_met_by_nobody(room: Room) -> None:
 
 
 def test_other_hands_are_refused(room: Room) -> None:
-    with pytest.raises(BadRequest, match="hand"):
+    with pytest.raises(BadRequest, match="expected rock, paper or scissors"):
         room.call("a", "move", "stone")
+    assert room.call("a", "move", "ROCK") == "OK"

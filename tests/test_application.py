@@ -312,7 +312,22 @@ def test_text_becomes_what_is_declared_only_if_asked() -> None:
         validate(Poll, "vote", {"choice": "3"})
     assert decoded("del", ["x", '["a", "b"]'], text=True) == {"data": b"x", "tags": ["a", "b"]}
     assert decoded("del", ["x", "null", "b"], text=True)["kind"] == "b"
+    assert decoded("del", ["x", "null", "B"], text=True)["kind"] == "b"
     assert decoded("results", ["5"], text=True) == {"value": "5"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("vote", ["three"], "poll vote: choice: expected a whole number"),
+        ("vote", ["1.5"], "poll vote: choice: expected a whole number"),
+        ("vote", ["1", "much"], "poll vote: weight: expected a number"),
+        ("del", ["x", "null", "c"], "poll del: kind: expected a or b"),
+    ],
+)
+def test_who_typed_something_else_is_told_what_is_wanted(name: str, arguments: list[str], message: str) -> None:
+    with pytest.raises(BadRequest, match=f"^{message}$"):
+        validate(Poll, name, arguments, text=True)
 
 
 def test_bytes_take_text_as_utf8_and_bytes_as_they_are() -> None:

@@ -65,6 +65,34 @@ def is_compound(hint: Any) -> bool:
     return not all(isinstance(t, _NUMBERS) for t in types)
 
 
+def choices(hint: Any) -> list[str]:
+    """The words of a fixed set that may stand there: of a `Literal`, also one within a union."""
+    if typing.get_origin(hint) is typing.Literal:
+        return [word for word in typing.get_args(hint) if isinstance(word, str)]
+    return [word for inner in typing.get_args(hint) for word in choices(inner)] if is_union(hint) else []
+
+
+def choice(hint: Any, given: str) -> str:
+    """The word of a fixed set that somebody typed in whatever case; what was typed where there is none such."""
+    return next((word for word in choices(hint) if word.lower() == given.lower()), given)
+
+
+def wanted(hint: Any) -> str:
+    """What is to be typed there, for one who typed something else; "" where nothing simple can be said."""
+    words = choices(hint)
+    if len(words) > 1:
+        return f"{', '.join(words[:-1])} or {words[-1]}"
+    info = inspect.type_info(encodable(hint))
+    types = info.types if isinstance(info, inspect.UnionType) else (info,)
+    kinds = {type(t) for t in types if not isinstance(t, inspect.NoneType)}
+    if len(kinds) != 1:
+        return ""
+    return _TYPED.get(kinds.pop(), "")
+
+
+_TYPED = {inspect.IntType: "a whole number", inspect.FloatType: "a number", inspect.BoolType: "true or false"}
+
+
 def problem(hint: Any, *, kept: bool) -> str | None:
     """Why a hint may not stand there, as "`part` reason", or None.
 

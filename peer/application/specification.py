@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from tanist.election.entries import BODY_BYTES_MAX
+from tanist.peer.application import hints
 from tanist.peer.application.state import StateCodec
 from tanist.peer.errors import BadRequest, NotFound, TooLarge
 
@@ -138,8 +139,9 @@ def validate(
 ) -> bytes:
     """Arguments as they go into a command: MessagePack of a map, converted to their types, defaults left out.
 
-    `arguments` are by name or in order. With `text` (a URL, a command line) strings become what is declared, and
-    JSON where that is a list or a map. Raises NotFound, BadRequest naming the argument, or TooLarge.
+    `arguments` are by name or in order. With `text` (a URL, a command line) strings become what is declared: JSON where
+    that is a list or a map, and a word of a fixed set in whatever case. Raises NotFound, BadRequest naming the
+    argument, or TooLarge.
     """
     operation = find(app, name, internal=internal)
     named = dict(arguments) if isinstance(arguments, Mapping) else _by_position(operation, arguments)
@@ -150,12 +152,14 @@ def validate(
                 named[parameter.name] = _encoded(operation, parameter, value)
             elif text and parameter.compound:
                 named[parameter.name] = _from_json(operation, parameter, value)
+            elif text:
+                named[parameter.name] = hints.choice(parameter.hint, value)
     try:
         converted = msgspec.convert(named, operation.arguments, strict=not text, builtin_types=(bytes,))
         check_text(operation, converted)
         data = msgspec.msgpack.encode(converted)
     except msgspec.ValidationError as error:
-        raise _explained(operation, named, error) from None
+        raise _explained(operation, named, error, text) from None
     except (OverflowError, UnicodeEncodeError, RecursionError, TypeError) as error:
         raise BadRequest(f"{operation.app} {operation.name}: an argument cannot be sent: {error}") from None
     if len(data) > ARGUMENTS_BYTES_MAX:
@@ -200,7 +204,7 @@ def _from_json(operation: Operation, parameter: Parameter, value: str) -> Any:
         ) from None
 
 
-def _explained(operation: Operation, named: dict[str, Any], error: msgspec.ValidationError) -> BadRequest:
+def _explained(operation: Operation, named: dict[str, Any], error: msgspec.ValidationError, text: bool) -> BadRequest:
     where = f"{operation.app} {operation.name}"
     names = [p.name for p in operation.parameters]
     unknown = [str(name) for name in named if name not in names]
@@ -212,4 +216,9 @@ def _explained(operation: Operation, named: dict[str, Any], error: msgspec.Valid
             return BadRequest(f"{where}: the argument {parameter.name!r} ({parameter.type_name}) is missing")
     message, _, path = str(error).partition(" - at `$.")
     name = path.rstrip("`")
+    for parameter in operation.parameters:
+        wanted = hints.wanted(parameter.hint) if text and parameter.name == name else ""
+        # Text that is of the right kind and out of bounds is told of as msgspec does: it names the bound.
+        if wanted and (message.endswith("got `str`") or message.startswith("Invalid enum value")):
+            message = f"expected {wanted}"
     return BadRequest(f"{where}: {name}: {message}" if name else f"{where}: {message}")
