@@ -40,6 +40,7 @@ from tanist.election.messages import (
 from tanist.election.node import Node, Self
 from tanist.election.ready import (
     AbandonAsked,
+    AddressChanged,
     ConditionRead,
     DialFailed,
     DiskFailed,
@@ -227,6 +228,10 @@ class Core:
                 self.behaviour.read_asked(None, request, prove)
             case ConditionRead(power, load):
                 node.power, node.load = power, load
+            case AddressChanged(address):
+                node.moved(address)
+                if isinstance(self.behaviour, Reign):
+                    self.behaviour.joining.myself()
             case HandOverAsked(to):
                 self.hand_over(to)
             case LeaveAsked(peer):

@@ -163,6 +163,10 @@ class Node:
         """Whether this peer has no history and never knew a heartbeat."""
         return not (self.log.last or self.fallbacks.version or self.last_server or self.damage)
 
+    def moved(self, address: str) -> None:
+        """Others reach this peer at another address from now on."""
+        self.me = msgspec.structs.replace(self.me, address=address)
+
     @property
     def member(self) -> Member:
         """This peer as a member of the roster."""

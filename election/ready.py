@@ -155,6 +155,16 @@ class ConditionRead:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressChanged:
+    """Others reach this peer at another address from now on: its host has moved to another network.
+
+    Tell it before the next link is up. Links made before go on as long as they hold.
+    """
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The deadline has come."""
 
@@ -176,6 +186,7 @@ Input = (
     | LossAccepted
     | GoodbyeAsked
     | ConditionRead
+    | AddressChanged
     | Tick
 )
 

@@ -32,10 +32,37 @@ async def free_port_from(address: str, listen: Callable[[str], Awaitable[Bound]]
     raise first
 
 
-def advertised(bound: str) -> str:
-    """The address others can dial: the one bound, or this machine's own where every interface is bound."""
-    host, port = parse_address(bound)
-    return bound if not ipaddress.ip_address(host).is_unspecified else format_address(own_host(host), port)
+class OwnAddress:
+    """The address that others are told to dial: `given`, or the one `bound`.
+
+    Where every interface is bound, it is this machine's own towards the outside, and another once that one is gone.
+    """
+
+    def __init__(self, given: str, bound: str) -> None:
+        host, self._port = parse_address(bound)
+        self._everywhere = host if not given and ipaddress.ip_address(host).is_unspecified else ""
+        self.address = given or (format_address(own_host(host), self._port) if self._everywhere else bound)
+
+    def moved(self) -> bool:
+        """Look whether this machine lost that address and has another one: then that is `address` from now on."""
+        if not self._everywhere or _has_address(parse_address(self.address)[0]):
+            return False
+        address = format_address(own_host(self._everywhere), self._port)
+        if is_loopback(address):
+            # Between two networks there is none: nobody could be told where to dial.
+            return False
+        self.address = address
+        return True
+
+
+def _has_address(host: str) -> bool:
+    """Whether an address is one of this machine's own."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+        return True
 
 
 def own_host(unspecified: str) -> str:

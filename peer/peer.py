@@ -9,6 +9,7 @@ import contextlib
 import random
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -22,6 +23,7 @@ from tanist.election.joining import LEFT
 from tanist.election.node import Self as Me
 from tanist.election.ready import (
     AbandonAsked,
+    AddressChanged,
     DiskFailed,
     GoodbyeAsked,
     Halt,
@@ -52,12 +54,12 @@ from tanist.peer.electionlog.peer_events import (
 from tanist.peer.electionlog.sentences import told
 from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.errors import CallError, NoServer
-from tanist.peer.gateways.http import HttpGateway
+from tanist.peer.gateways.http import HttpGateway, serve_http
 from tanist.peer.gateways.opening import Gateways
 from tanist.peer.healing import Healing
 from tanist.peer.healview import heals
 from tanist.peer.links import Links
-from tanist.peer.listening import advertised, listen_at
+from tanist.peer.listening import OwnAddress, listen_at
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
 from tanist.peer.opening import cautions, hello_of, open_directory, open_log, started, version
@@ -108,8 +110,7 @@ class Peer:
         self._gateways = Gateways()
         self._parts = Parts(config.allow_drills)
         self._links = Links(lambda source, code, text: self._emit(ConnectionRejected(source, code, text, 0)))
-        self._running = False
-        self._stopping = False
+        self._running = self._stopping = False
         self._served: tuple[str, Term] | None = None
         self._term_before = NO_TERM
 
@@ -210,18 +211,17 @@ class Peer:
             self._hello, self._links, config.transport, self._fatal, lambda at: names_at(self.core.node.log.roster, at)
         )
         bound = await listen_at(config.listen, config.given("listen"), transport.listen)
-        self.address = config.advertise or advertised(bound)
-
-        async def serve_http(address: str) -> tuple[HttpGateway, str]:
-            http = HttpGateway(self, address)
-            return http, await http.start()
-
-        self._http, self.http_address = await listen_at(config.http, config.given("http"), serve_http)
+        self._own = OwnAddress(config.advertise, bound)
+        self.address = self._own.address
+        self._http, self.http_address = await listen_at(config.http, config.given("http"), partial(serve_http, self))
         return transport
 
     def _hello(self) -> Hello:
         assert self._directory is not None
         node = self.core.node if self._running else None
+        if node is not None and self._own.moved():
+            self.address = self._own.address
+            self._driver.feed(AddressChanged(self.address))
         return hello_of(self.config, self._directory, node, self.address, self._applications)
 
     async def __aenter__(self) -> Self:

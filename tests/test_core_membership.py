@@ -9,7 +9,7 @@ from scenario import BOTH, SETTLE_MS, all_applied, clients, cluster, heir, reign
 
 from tanist.election import events
 from tanist.election.entries import Kind
-from tanist.election.ready import Ready
+from tanist.election.ready import AddressChanged, Ready
 from tanist.election.records import EntriesRecord
 from tanist.election.roles import Role
 from tanist.election.settings import Safety
@@ -122,6 +122,25 @@ def test_a_peer_that_comes_back_at_another_address_has_moved(safety: Safety) -> 
     member = reign(world).node.log.roster.get(peer.id)
     assert member is not None and member.address == "elsewhere:7400"
     assert server(world).names_of(events.MemberChanged)[-1].change == "moved"
+
+
+@BOTH
+@pytest.mark.parametrize("serves", [False, True], ids=["client", "server"])
+def test_a_peer_whose_address_changes_while_it_runs_has_moved(safety: Safety, serves: bool) -> None:
+    world = cluster("a b c", safety)
+    first = server(world)
+    peer, other = (first, clients(world)[0]) if serves else (clients(world)[0], first)
+    peer.host = "elsewhere"
+    world.feed(peer, AddressChanged("elsewhere:7400"))
+    world.reset(peer.name, other.name)
+    world.run_until(world.settled, SETTLE_MS)
+    world.run(SETTLE_MS)
+    assert server(world) is first
+    for one in world.peers.values():
+        assert one.core is not None
+        member = one.core.node.log.roster.get(peer.id)
+        assert member is not None and member.address == "elsewhere:7400"
+    assert first.names_of(events.MemberChanged)[-1].change == "moved"
 
 
 @pytest.mark.parametrize("safety", [Safety.SURVIVOR])

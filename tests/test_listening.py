@@ -2,7 +2,8 @@
 
 import pytest
 
-from tanist.peer.listening import PORTS_TRIED_MAX, advertised, free_port_from, is_loopback, own_host
+from tanist.peer import listening
+from tanist.peer.listening import PORTS_TRIED_MAX, OwnAddress, free_port_from, is_loopback, own_host
 from tanist.transport.errors import ListenError
 
 
@@ -32,10 +33,32 @@ async def test_when_none_is_free_the_first_is_named() -> None:
 
 
 def test_every_interface_is_advertised_as_this_machine() -> None:
-    assert advertised("127.0.0.1:7400") == "127.0.0.1:7400"
-    host = advertised("0.0.0.0:7400").rpartition(":")[0]
+    assert OwnAddress("", "127.0.0.1:7400").address == "127.0.0.1:7400"
+    assert OwnAddress("anna.lan:7400", "0.0.0.0:7400").address == "anna.lan:7400"
+    host = OwnAddress("", "0.0.0.0:7400").address.rpartition(":")[0]
     assert host == own_host("0.0.0.0")
     assert host not in ("0.0.0.0", "")
+
+
+def test_an_address_that_is_gone_is_replaced_by_the_machines_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of RFC 5737: no machine has these.
+    hosts = iter(["192.0.2.1", "127.0.0.1", "192.0.2.2"])
+    monkeypatch.setattr(listening, "own_host", lambda unspecified: next(hosts))
+    own = OwnAddress("", "0.0.0.0:7400")
+    assert own.address == "192.0.2.1:7400"
+    # Nobody reaches it while it has none but the loopback.
+    assert (own.moved(), own.address) == (False, "192.0.2.1:7400")
+    assert (own.moved(), own.address) == (True, "192.0.2.2:7400")
+
+
+def test_an_address_that_was_given_or_is_still_there_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, bound, everywhere = (
+        OwnAddress("192.0.2.1:1", "0.0.0.0:1"),
+        OwnAddress("", "127.0.0.1:1"),
+        OwnAddress("", "0.0.0.0:1"),
+    )
+    monkeypatch.setattr(listening, "own_host", lambda unspecified: "192.0.2.2")
+    assert not any(own.moved() for own in (given, bound, everywhere))
 
 
 @pytest.mark.parametrize(

@@ -89,3 +89,9 @@ class HttpGateway:
             # Without the query: its arguments are the caller's own business.
             log.exception("HTTP: %s %s failed", request.method, request.raw_path.partition("?")[0][:200])
             return error_answer(CallError("an error inside this peer; its log has the details"))
+
+
+async def serve_http(peer: GatewayPeer, address: str) -> tuple[HttpGateway, str]:
+    """Serve a peer at an address; gives the gateway and the address bound. Raises as `start` does."""
+    gateway = HttpGateway(peer, address)
+    return gateway, await gateway.start()

@@ -164,26 +164,25 @@ async def test_a_peer_that_comes_back_at_another_address_is_the_same_member_and_
 
 
 @pytest.mark.slow
-async def test_a_client_whose_host_gets_another_address_follows_on_and_is_moved_at_its_next_start(
-    tmp_path: Path,
-) -> None:
+async def test_a_peer_whose_host_gets_another_address_is_reached_there_and_can_serve(tmp_path: Path) -> None:
     async with Hosts(tmp_path, pace="lan") as cluster:
         cluster.everywhere = True
-        await cluster.found()
+        await cluster.found("abc")
         server, mover, other = await cluster.server(), await cluster.heir(), await cluster.bystander()
         moved = cluster[mover]
-        mark = moved.mark()
         async with Writer(cluster, other) as writer:
             moved.address = cluster.net.move(mover)
-            # Its connections end silently: both sides still have the old address.
-            await cluster.until_logged(mover, "server_followed", after=mark)
-            await writer.more(20)
+            # Nobody tells it: its connections fall silent, and the next one says where it is.
+            await cluster.wait_for(lambda: knows(cluster, other, moved.address), "everybody knows the new address")
             assert await cluster.settled(3) == server
-            moved.signal(signal.SIGTERM)
-            await moved.ended()
-            moved.start()
-            await cluster.wait_for(lambda: knows(cluster, server, moved.address), "the server knows its new address")
-            await cluster.settled(3)
+            await writer.more(20)
+            cluster[server].kill()
+            await cluster.until_serves(mover)
+            await writer.more(20)
+            # A stranger knows of it by others' word alone.
+            cluster.launch("d", peers=[other])
+            await cluster.wait_for(lambda: knows(cluster, "d", moved.address), "a newcomer finds it there")
+            await cluster.settled(4)
         assert writer.errors == []
         await writer.must_be_everywhere()
 
