@@ -78,3 +78,39 @@ def test_not_even_a_killed_program_leaves_children_behind(tmp_path: Path, fresh:
         assert ended, f"process {pid} runs on"
     finally:
         os.close(descriptor)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere peers are not forked")
+def test_a_forked_peer_has_nothing_left_to_import(tmp_path: Path) -> None:
+    """Else each start of each peer pays for it: what `tanist up` imports late is to be added to `PRELOADED`."""
+    program = textwrap.dedent(
+        """
+        import importlib, json, os, signal, sys, threading, time, urllib.request
+        from tanist.peer.drills.forker import PRELOADED
+        for module in PRELOADED:
+            importlib.import_module(module)
+        from tanist.peer.cli import main
+        from tanist.peer.drills.ports import Port
+        http, before, late = Port(), set(sys.modules), []
+
+        def look():
+            while True:
+                try:
+                    answer = json.load(urllib.request.urlopen(f"http://{http.address}/status", timeout=5))
+                except OSError:
+                    time.sleep(0.01)
+                    continue
+                if answer["role"] == "server":
+                    late.extend(sorted(set(sys.modules) - before))
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+
+        threading.Thread(target=look, daemon=True).start()
+        main(["up", "--listen", "127.0.0.1:0", "--http", http.address, "--data", "d", "--app", "kv", "--allow-drills"])
+        print(json.dumps(late), file=sys.stderr)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S, check=True
+    )
+    assert done.stderr.splitlines()[-1] == "[]"

@@ -26,6 +26,8 @@ PRELOADED = (
     "tanist.peer.apps.chat",
     "tanist.peer.apps.counter",
     "tanist.peer.apps.kv",
+    "tanist.peer.faults.control",
+    "tanist.peer.faults.links",
     "encodings.idna",
     "resource",
     "uvloop",
