@@ -234,3 +234,35 @@ async def test_an_answer_waits_for_a_reader_that_is_behind() -> None:
     assert not sending.done(), "the next request on this connection would be taken at once"
     room.set()
     await sending
+
+
+async def test_a_request_that_ends_in_the_turn_in_which_the_stop_gives_up_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """aiohttp's `shutdown` is given up, which cancels its waiter, and before it runs again the request ends."""
+    loop, begun, let_go = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+    async def answer(request: Any) -> Any:
+        request.protocol.begun(request)
+        begun.set()
+        await let_go.wait()
+        return json_answer({})
+
+    server = BoundedServer(answer, 10)
+    listener = await loop.create_server(server, "127.0.0.1", 0)
+    _, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+    writer.write(GET)
+    await begun.wait()
+    (connection,) = server.connections
+    stopping = asyncio.create_task(connection.shutdown(60))
+    while connection._handler_waiter is None:
+        await asyncio.sleep(0)
+    # The request is woken first, so that it ends before the stop can forget its waiter, which is cancelled now.
+    let_go.set()
+    stopping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await stopping
+    writer.close()
+    listener.close()
+    await server.shutdown(1)
+    assert not caplog.records

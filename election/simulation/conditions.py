@@ -6,9 +6,20 @@ paused peer still thinks of itself, nobody hears.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Mapping
 from typing import ClassVar, cast
 
 from tanist.election.simulation.forms import KINDS, Forms, Kind, Line, write
+
+SIGNS: Mapping[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+"""How numbers are compared."""
 
 
 class Condition(Line, frozen=True):

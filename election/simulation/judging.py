@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -15,17 +13,10 @@ from tanist.election.fallbacks import FallbackList
 from tanist.election.reign import Reign
 from tanist.election.roles import Role
 from tanist.election.simulation import conditions
-from tanist.election.simulation.conditions import Condition
+from tanist.election.simulation.conditions import SIGNS, Condition
 from tanist.election.simulation.peers import VirtualPeer
 from tanist.election.simulation.world import World
 
-SIGNS: Mapping[str, Callable[[int, int], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    "=": operator.eq,
-    ">=": operator.ge,
-    ">": operator.gt,
-}
 _archived = msgspec.msgpack.Decoder(ArchivedEntry)
 
 

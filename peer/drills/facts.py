@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from tanist.election.events import ReignBegan
 from tanist.election.settings import Pace
 from tanist.election.simulation import conditions
-from tanist.election.simulation.conditions import Condition
+from tanist.election.simulation.conditions import SIGNS, Condition
 from tanist.election.simulation.forms import read_time
 from tanist.peer.drills import words
 from tanist.peer.drills.asking import Status
@@ -21,14 +20,6 @@ from tanist.peer.electionlog.catalogue import CATALOGUE
 
 ALLOWANCE_S = 1.5
 """What a busy machine may add to an outage: new processes start and work on it at the same time, clients ask again."""
-SIGNS: Mapping[str, Callable[[int, int], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    "=": operator.eq,
-    ">=": operator.ge,
-    ">": operator.gt,
-}
-"""How numbers are compared."""
 
 
 class CannotTell(Exception):

@@ -81,7 +81,11 @@ class LocalTarget:
 
     async def start(self, names: Sequence[str]) -> None:
         """Start them again; those that run already go on."""
-        await self._try(asyncio.gather(*(self._cluster.start(n) for n in names if not self.running(n))))
+        dead = [name for name in names if not self.running(name)]
+        for name in dead:
+            # It may have ended by itself, because of a fault inside it.
+            self._ended(name)
+        await self._try(asyncio.gather(*map(self._cluster.start, dead)))
 
     async def pause(self, name: str, for_ms: float) -> None:
         """SIGSTOP, for so long."""

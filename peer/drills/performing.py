@@ -16,6 +16,7 @@ from tanist.election.simulation.conditions import Condition
 from tanist.election.simulation.forms import Line, places, write
 from tanist.election.simulation.steps import Act
 from tanist.peer.drills import words
+from tanist.peer.drills.conditions import agreed
 from tanist.peer.drills.drill import Block, Drill, Expectation, Step
 from tanist.peer.drills.facts import CannotTell, Facts
 from tanist.peer.drills.roles import Cast
@@ -24,6 +25,8 @@ from tanist.peer.drills.waiting import POLL_S, until
 
 CAST_S = 15.0
 """How long a cluster may take to have a server and a list of all others, when roles are given."""
+AGREE_S = 3.0
+"""How long is waited first until all have heard the same list."""
 BASE = PACES["lan"]
 """Times in drills are written for this pace; another one stretches them."""
 LISTED_MAX = ElectionSettings().fallbacks
@@ -79,7 +82,6 @@ class Performer:
 
     async def perform(self) -> None:
         """All steps. Raises `Failed` at the first that cannot be done, or that was waited for in vain."""
-        await self._recast()
         self._began_s = time.monotonic()
         watching = asyncio.create_task(self._watch())
         try:
@@ -105,6 +107,7 @@ class Performer:
             if isinstance(step, Step):
                 await self._step(step, here)
             elif step.only in (None, self._safety):
+                await self._cast_if_needed()
                 for _ in range(step.repeat):
                     # Whom a group means is asked each time: roles may be given anew in between.
                     for name in self._cast.peers(step.each) if step.each else (here,):
@@ -114,6 +117,8 @@ class Performer:
         if step.at_ms is not None:
             due_s = self._began_s + step.at_ms * self._stretch / 1000
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+        if not isinstance(step.act, steps.Run):
+            await self._cast_if_needed()
         cast = self._cast.within(here)
         act = _with_names(step.act, cast)
         told = _told(act, step.text)
@@ -222,14 +227,25 @@ class Performer:
 
     # Roles
 
+    async def _cast_if_needed(self) -> None:
+        """Roles are given late: just after a cluster has come together the list still changes."""
+        if not self._cast.order:
+            await self._recast()
+
     async def _recast(self) -> None:
         """Give the roles to whoever has them now. Raises `Failed` when there is no one server."""
+
+        async def all_agree() -> bool:
+            return bool(agreed(list((await self._target.statuses()).values())))
 
         async def cast() -> bool:
             self._cast = Cast(await self._order())
             return bool(self._cast.order)
 
-        if not await until(cast, CAST_S * max(1.0, self._stretch)):
+        patience = max(1.0, self._stretch)
+        # Clients go by the list as they heard it last. In the middle of faults they may never all have heard the same.
+        await until(all_agree, AGREE_S * patience)
+        if not await until(cast, CAST_S * patience):
             raise Failed(f"no server with a list of all others: {await self._facts.seen()}")
 
     async def _order(self) -> tuple[str, ...]:

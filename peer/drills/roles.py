@@ -1,7 +1,7 @@
 """Roles: the words by which a drill names peers, whatever they are called, and whom each means.
 
-Roles are given when a drill begins, and stay until it says `recast`: `kill server`, `wait server heir`, `start server`
-speak of the same two peers throughout.
+Roles are given before the first step that needs one, and stay until the drill says `recast`: `kill server`, `wait
+server heir`, `start server` speak of the same two peers throughout.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """One HTTP connection: how aiohttp's own is told to answer garbage, and a client that only listens any more."""
 
+import asyncio
 import logging
 from http import HTTPStatus
 
@@ -23,7 +24,7 @@ log = logging.getLogger("tanist.http")
 class Connection(web.RequestHandler):
     """aiohttp's handler of one connection. `begun` must be called with each request."""
 
-    __slots__ = ("_allowance", "_answering", "_begun", "_head_bytes")
+    __slots__ = ("_allowance", "_answering", "_begun", "_head_bytes", "_waiter_of_end")
 
     def __init__(self, manager: web.Server, **options: object) -> None:
         super().__init__(manager, **options)  # type: ignore[arg-type]
@@ -31,6 +32,20 @@ class Connection(web.RequestHandler):
         self._begun = 0
         self._head_bytes = 0
         self._allowance: int | None = None
+
+    @property
+    def _handler_waiter(self) -> asyncio.Future[None] | None:
+        """By which aiohttp's `shutdown` waits for the end of a request, and which the request's end sets.
+
+        One that is cancelled, since the request ended in the very turn in which `shutdown` gave up, is none any more:
+        aiohttp would set it all the same, and log a traceback.
+        """
+        waiter = self._waiter_of_end
+        return None if waiter is None or waiter.done() else waiter
+
+    @_handler_waiter.setter
+    def _handler_waiter(self, waiter: asyncio.Future[None] | None) -> None:
+        self._waiter_of_end = waiter
 
     def begun(self, request: web.BaseRequest) -> None:
         """A request is under way on this connection."""
