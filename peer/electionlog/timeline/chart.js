@@ -22,7 +22,8 @@ function layOut(width) {
   const marks = timeline.bands.some(band => band.lane < 0) ? 20 : 0;
   const reignsTop = AXIS_PX + marks + head + 4;
   const lanesTop = reignsTop + rows * ROW_PX + 6;
-  const laneHeight = 50 + head;
+  // What is said of faults and marks has a row of its own.
+  const laneHeight = 50 + head + (timeline.bands.some(band => band.lane >= 0) ? 13 : 0);
   view.left = gutter + 6;
   view.width = Math.max(50, width - gutter - 12);
   return {width, phone, gutter, head, marksTop: AXIS_PX, reignsTop, lanesTop, laneHeight,

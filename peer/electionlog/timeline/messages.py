@@ -36,6 +36,8 @@ from tanist.peer.electionlog.timeline.states import KEPT_MAX
 
 SUPPORT, ANSWERED, DONE = "support", "answered", "done"
 """How a canvass, a retry and a hand-over end well."""
+NEW_REIGN_MS = 250.0
+"""How long after its begin a reign's news may arrive, and still be drawn as sent at that begin."""
 OPEN_MAX = 1024
 """Votes and hand-overs that wait for their other end; more were never counted, and stay as they are."""
 
@@ -191,10 +193,9 @@ class Messages:
                     self._arrows.append(Message("retry", ((me, begin), (server, at)), text, number, ok=False))
 
     def _follow(self, at: float, number: int, me: str, followed: ServerFollowed) -> None:
-        began = self._open.reigns.get(followed.server)
-        # Who waited when the reign began heard of its begin; who came later, or never waited, came by itself.
-        waited = began is not None and followed.without_ms >= at - began
-        begin = began if began is not None and waited else at
+        # Who waited when the reign began heard of its begin; who came later, or was cut off, came by itself.
+        ago = at - self._open.reigns.get(followed.server, float("-inf"))
+        begin = at - ago if ago <= min(followed.without_ms, NEW_REIGN_MS) else at
         text = f"{me} follows {followed.server} ({followed.term})"
         self._arrows.append(Message("follow", ((followed.server, begin), (me, at)), text, number))
 

@@ -47,8 +47,10 @@ function drawBands() {
     } else {
       paths.fault += box(x1, y1, x2, y2);
       paths.edge += `M${round(x1)} ${y1}V${y2}M${round(x2)} ${y1}V${y2}`;
-      const texts = [`ϟ ${band.text}, ${lasting(band.end - band.begin)}`, `ϟ ${band.text}`, `ϟ ${band.text.split(' ')[0]}`, 'ϟ'];
       const from = Math.max(x1, ...taken.filter(([lane, a, b]) => lane === band.lane && a < x2 && b > x1).map(([, , b]) => b));
+      const room = Math.floor((Math.min(x2, view.left + view.width) - Math.max(from, view.left) - 8) / LABEL_CHAR_PX);
+      const short = room < 8 ? 'ϟ' : `ϟ ${band.text.slice(0, room - 3)}…`;
+      const texts = [`ϟ ${band.text}, ${lasting(band.end - band.begin)}`, `ϟ ${band.text}`, short, 'ϟ'];
       taken.push([band.lane, from, label(from, x2, y, texts, 'free')]);
       targets.push({kind: 'band', index, rank: 5, x1, y1, x2, y2});
     }
