@@ -1,6 +1,7 @@
 """`tanist log check`: what breaks a rule in election logs, pointed to by file and line."""
 
 import json as json_module
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,10 +11,12 @@ from tanist.peer.electionlog.checks.check import RULES, Checker
 from tanist.peer.electionlog.checks.rule import Finding
 from tanist.peer.electionlog.problems import Problems
 from tanist.peer.electionlog.reader import read_one_by_one
-from tanist.peer.electionlog.terminal import BOLD, DIM, RED, colour_wanted, painted, printable
+from tanist.peer.electionlog.terminal import BOLD, DIM, RED, colour_wanted, folded, is_terminal, painted, printable
 
 OK, FAILED = 0, 1
 """Exit statuses, as all verbs have them."""
+INDENT = 4
+"""Columns by which what is said of a finding stands under its place."""
 
 
 def log_check(
@@ -52,20 +55,28 @@ def log_check(
 
 
 def _tell(found: list[Finding], checker: Checker, stream: TextIO) -> None:
-    """Findings as sentences, and what they are out of."""
+    """Findings as sentences, what each rule is for at its first one, and what they are out of."""
     colour = colour_wanted(stream)
+    # In a pipe a line stays a line, for grep.
+    width = shutil.get_terminal_size().columns if is_terminal(stream) else 0
 
-    def write(text: str, paint: str = "") -> None:
+    def write(text: str, paint: str = "", indent: int = 0) -> None:
         encoding = stream.encoding or "utf-8"
-        safe = printable(text).encode(encoding, "backslashreplace").decode(encoding)
+        safe = " " * indent + printable(text).encode(encoding, "backslashreplace").decode(encoding)
+        if width and indent:
+            safe = " " * indent + folded(safe.strip(), width, indent)
         stream.write((painted(safe, paint) if colour else safe) + "\n")
 
+    explained: set[str] = set()
     for finding in found:
-        write(f"{finding.place}: {finding.event} breaks {finding.rule.name}", RED)
-        write(f"    {finding.text}")
+        rule = finding.rule
+        write(f"{finding.place}: {finding.event} breaks {rule.name}", RED)
+        write(finding.text, indent=INDENT)
         for place in finding.also:
-            write(f"    see also {place}")
-        write(f"    {finding.rule.holds} Else: {finding.rule.means}", DIM)
+            write(f"see also {place}", indent=INDENT)
+        if rule.name not in explained:
+            explained.add(rule.name)
+            write(f"{rule.holds} Else: {rule.means}", DIM, INDENT)
     if checker.more:
         write(f"and {checker.more:,} more: too many to be told")
     verdict = f"{_counted(len(found) + checker.more, 'line')} broke a rule" if found else "nothing breaks a rule"
