@@ -64,7 +64,7 @@ class LineGateway(TcpGateway):
             return b"OK\n"
         return answer(shown, several=words.is_list(operation) or len(shown) != 1)
 
-    def told(self, happened: Published) -> bytes:
+    def told(self, connection: Connection, happened: Published) -> bytes:
         """An event's line."""
         return happened.line.translate(BLANK).encode(errors="replace") + b"\n"
 

@@ -5,9 +5,13 @@ from collections.abc import Callable, Mapping
 from tanist.config.specs import Gateway
 from tanist.peer.application.api import Application
 from tanist.peer.gateways.line import LineGateway
+from tanist.peer.gateways.resp import RespGateway
 from tanist.peer.gateways.tcp import Serving, TcpGateway
 
-MAKERS: dict[str, Callable[[Serving, str, str, Application], TcpGateway]] = {"line": LineGateway}
+MAKERS: dict[str, Callable[[Serving, str, str, Application], TcpGateway]] = {
+    "line": LineGateway,
+    "resp": lambda peer, app, address, application: RespGateway(peer, app, address),
+}
 """By protocol: what makes its gateway, from a peer, an application's name, an address and the application."""
 
 

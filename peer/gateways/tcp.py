@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Protocol
 from tanist.peer.application.events import Published
 from tanist.peer.errors import CallError, Overloaded
 from tanist.peer.gateways.facade import GatewayEvent
-from tanist.peer.status import Reply
+from tanist.peer.status import Receipt, Reply
 from tanist.transport.address import format_address, parse_address
 from tanist.transport.errors import ListenError
 
@@ -30,6 +30,8 @@ READ_BYTES_MAX = 64 * 1024
 """Bytes read ahead of what is being worked on; also the longest line."""
 UNREAD_BYTES_MAX = 1 << 20
 """Bytes that wait for a client to read them; beyond it is not waited for any longer."""
+STALL_S = 20.0
+"""Seconds in which a client must take something of what waits for it, where its protocol waits for that."""
 SILENT_S = 300.0
 """Seconds after which a connection that has never said anything is ended."""
 CALL_S = 30.0
@@ -86,6 +88,10 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self.ended = False
+        self.state: object = None
+        """What its protocol keeps of it."""
+        self.receipt: Receipt | None = None
+        """How safely the last command that was done is kept."""
 
     @property
     def session(self) -> str:
@@ -128,6 +134,17 @@ class Connection:
         if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
             self.abort()
 
+    async def send_all(self, data: bytes) -> None:
+        """Send, and return when there is room for more; a client that takes nothing for `STALL_S` is ended."""
+        if self.ended:
+            return
+        self._writer.write(data)
+        try:
+            async with asyncio.timeout(STALL_S):
+                await self._writer.drain()
+        except (TimeoutError, OSError):
+            self.abort()
+
     async def linger(self) -> None:
         """Say no more, and throw away what still comes, for a while: else the client may never read why it ends."""
         if self._writer.can_write_eof() and not self.ended:
@@ -146,7 +163,9 @@ class Connection:
 
     async def call(self, command: str, *given: Any) -> Any:
         """Have a command of the application done; its result, in plain values. Raises `CallError`."""
-        return (await self._client.call(self._app, command, given, timeout_s=CALL_S)).result
+        reply = await self._client.call(self._app, command, given, timeout_s=CALL_S)
+        self.receipt = reply.receipt
+        return reply.result
 
     def query(self, name: str, *given: Any) -> Any:
         """Answer a query from this peer's state, in plain values. Raises `CallError`."""
@@ -172,8 +191,8 @@ class TcpGateway:
         """Talk with one client, until it or this has had enough."""
         raise NotImplementedError
 
-    def told(self, happened: Published) -> bytes:
-        """What a client gets that an event is for; b"" for nothing."""
+    def told(self, connection: Connection, happened: Published) -> bytes:
+        """What a client gets of an event that is for it; b"" for nothing."""
         return b""
 
     def refused(self, why: str) -> bytes:
@@ -235,7 +254,7 @@ class TcpGateway:
         async with contextlib.aclosing(self.peer.events_after(None)) as events:  # type: ignore[type-var]
             async for happened in events:
                 if isinstance(happened, Published) and happened.app == self.app and happened.is_for(connection.session):
-                    data = self.told(happened)
+                    data = self.told(connection, happened)
                     if data:
                         connection.send(data)
         # It was too slow for the events that it is owed: it had better come back than miss some.
