@@ -158,14 +158,10 @@ class RespGateway(TcpGateway):
 
     async def serve(self, connection: Connection) -> None:
         """Read commands and answer them, until the client goes or breaks the protocol."""
-        client = connection.state = RespClient(connection, next(self._numbers))
-        commands = Commands()
+        client = RespClient(connection, next(self._numbers))
+        connection.state = client
         try:
-            while not client.quitting and (data := await connection.some()):
-                for command in commands.feed(data):
-                    await client.take(command)
-                    if client.quitting:
-                        break
+            await _converse(connection, client)
             await client.drained()
         except ProtocolError as error:
             await client.drained()
@@ -183,6 +179,16 @@ class RespGateway(TcpGateway):
         if channel not in client.channels:
             return b""
         return encode(Push(("message", bytes_of(channel), happened.fields["message"])), client.version)
+
+
+async def _converse(connection: Connection, client: RespClient) -> None:
+    """Take commands until the client goes, or says that it has had enough. Raises ProtocolError."""
+    commands = Commands()
+    while data := await connection.some():
+        for command in commands.feed(data):
+            await client.take(command)
+            if client.quitting:
+                return
 
 
 def _shown(raw: bytes) -> str:
