@@ -19,11 +19,7 @@ Status = dict[str, Any]
 
 async def status_of(http: aiohttp.ClientSession, url: str) -> Status | None:
     """What a peer says of itself; None while it does not answer."""
-    try:
-        async with asyncio.timeout(ANSWER_S), http.get(f"{url}/status") as answer:
-            return await answer.json() if answer.status == 200 else None
-    except (aiohttp.ClientError, OSError, TimeoutError):
-        return None
+    return await _look(http, f"{url}/status")
 
 
 async def state_of(http: aiohttp.ClientSession, url: str) -> tuple[int, str] | None:
@@ -31,10 +27,15 @@ async def state_of(http: aiohttp.ClientSession, url: str) -> tuple[int, str] | N
 
     It must have been started with `--allow-drills`.
     """
+    said = await _look(http, f"{url}/drills/state")
+    return None if said is None else (said["applied"], said["digest"])
+
+
+async def _look(http: aiohttp.ClientSession, url: str) -> dict[str, Any] | None:
     try:
-        async with asyncio.timeout(ANSWER_S), http.get(f"{url}/drills/state") as answer:
-            said = await answer.json()
-            return (said["applied"], said["digest"]) if answer.status == 200 else None
+        async with asyncio.timeout(ANSWER_S), http.get(url) as answer:
+            said: dict[str, Any] = await answer.json()
+            return said if answer.status == 200 else None
     except (aiohttp.ClientError, OSError, TimeoutError):
         return None
 

@@ -236,10 +236,19 @@ class RealCluster:
             self.network.heal()
         for name in list(self._pauses):
             await self.resume(name)
-        for name, peer in self.peers.items():
-            if peer.flags and not peer.running and name not in self._left:
-                peer.start()
-        await asyncio.gather(*(self.until_answers(name) for name in self.present()))
+        away = [name for name, peer in self.peers.items() if peer.flags and name not in self._left]
+        await asyncio.gather(*(self._bring_back(name) for name in away))
+
+    async def _bring_back(self, name: str) -> None:
+        """See that a peer runs and answers; one that was told to end, and has not yet, is started once more."""
+        if self[name].running:
+            try:
+                await self.until_answers(name)
+                return
+            except ClusterError:
+                if self[name].running:
+                    raise
+        await self.start(name)
 
     def _links(self) -> Network:
         if self.network is None:
