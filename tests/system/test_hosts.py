@@ -141,6 +141,30 @@ async def test_a_cut_of_one_direction_ends_with_one_server_and_all_writes(
             assert_one_server_a_number(cluster)
 
 
+@cuts
+@pytest.mark.slow
+@pytest.mark.parametrize("safety", ["survivor", "quorum"])
+async def test_a_link_that_flaps_costs_one_client_its_server_and_nobody_else(tmp_path: Path, safety: str) -> None:
+    async with Hosts(tmp_path, pace="lan", safety=safety) as cluster:
+        await cluster.found()
+        server, flapping, other = await cluster.server(), await cluster.heir(), await cluster.bystander()
+        mark = cluster[server].mark()
+        async with Writer(cluster, other) as writer:
+            for down_s in (0.3, 1.5, 0.3, 2.5, 0.7, 0.3):
+                cluster.net.partition([server], [flapping])
+                # How long the link is down and up again is the case that is tested: nothing is waited for.
+                await asyncio.sleep(down_s)
+                cluster.net.heal()
+                await asyncio.sleep(0.3)
+            await cluster.settled(3)
+            await writer.more(20)
+        assert writer.errors == []
+        # The heir asks the other peer before it stands, and that one has its server.
+        assert await cluster.server() == server
+        assert cluster[server].events("reign_began", "reign_ended", after=mark) == []
+        await writer.must_be_everywhere()
+
+
 @pytest.mark.slow
 async def test_a_peer_that_comes_back_at_another_address_is_the_same_member_and_can_serve(tmp_path: Path) -> None:
     async with Hosts(tmp_path, pace="lan") as cluster:
