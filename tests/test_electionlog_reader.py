@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tanist.election.events import Event, PeerLost, ReignBegan, ServerFollowed
+from tanist.election.events import Event, PeerLost, ReignBegan, RoleChanged, ServerFollowed
 from tanist.peer.electionlog.line import LINE_BYTES_MAX, LogLine, as_json, make_line
 from tanist.peer.electionlog.peer_events import LoopStalled
 from tanist.peer.electionlog.reader import Problem, read, timed
@@ -97,6 +97,14 @@ def test_nobody_follows_a_reign_before_it_began_whatever_the_clocks_show(tmp_pat
     lines, problems = read_all(b, a)
     assert [(line.peer, line.seq) for line in lines] == [("a1", 1), ("b2", 1), ("b2", 2), ("a1", 2)]
     assert not problems
+
+
+def test_nobody_becomes_the_client_of_a_reign_before_it_began(tmp_path: Path) -> None:
+    # A server's word can reach another peer in the very millisecond in which it writes its line.
+    found = RoleChanged("seeking", "client", "1@a1", "found a server")
+    a = write(tmp_path / "a.jsonl", line_of(1, 5000, event=ReignBegan("1@a1", 1, 0.0, True)))
+    b = write(tmp_path / "b.jsonl", line_of(1, 4999, "b2", event=found))
+    assert [line.peer for line in read_all(b, a)[0]] == ["a1", "b2"]
 
 
 def test_a_chain_of_wrong_clocks_is_put_right(tmp_path: Path) -> None:
