@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 
 from tanist.election.events import ReignBegan, VoteCast
 from tanist.peer.cli.verbs import run
+from tanist.peer.electionlog.checks.check import RULES
 from tanist.peer.electionlog.checks.report import log_check
 from tanist.peer.electionlog.line import as_json, make_line
 from tanist.peer.electionlog.peer_events import PeerStarted
 
+BENCH = Path(__file__).parent / "bench" / "logs.py"
+ALL = len(RULES)
 STARTED = PeerStarted("0", "quorum", "lan", "a:1", "", "", 3, 300.0, 1000.0)
 
 
@@ -41,7 +46,7 @@ def checked(*paths: Path, **options: Any) -> tuple[int, str, str]:
 def test_clean_logs_say_how_much_was_checked(tmp_path: Path) -> None:
     status, out, errors = checked(log_of(tmp_path / "a.jsonl", "b2"))
     assert status == 0 and not errors
-    assert out == "nothing breaks a rule: 2 events, 1 peer, 0 reigns, 26 rules of 26\n"
+    assert out == f"nothing breaks a rule: 2 events, 1 peer, 0 reigns, {ALL} rules of {ALL}\n"
 
 
 def test_a_breach_is_pointed_to_with_what_it_means(tmp_path: Path) -> None:
@@ -54,7 +59,7 @@ def test_a_breach_is_pointed_to_with_what_it_means(tmp_path: Path) -> None:
         f"    see also {path}:2",
         "    A peer votes for one candidate a number, itself included, also across restarts. Else: Its vote was not on "
         "disk before it was spoken: two candidates can win one number.",
-        "1 line broke a rule: 3 events, 1 peer, 0 reigns, 26 rules of 26",
+        f"1 line broke a rule: 3 events, 1 peer, 0 reigns, {ALL} rules of {ALL}",
     ]
 
 
@@ -63,7 +68,7 @@ def test_json_has_the_same_as_one_object(tmp_path: Path) -> None:
     status, out, _ = checked(path, json=True)
     told = json.loads(out)
     assert status == 1 and (told["events"], told["peers"], told["reigns"], told["more"]) == (3, 1, 0, 0)
-    assert len(told["rules"]) == 26
+    assert len(told["rules"]) == ALL
     (finding,) = told["findings"]
     assert finding["rule"] == "one-vote" and finding["file"] == str(path) and finding["line"] == 3
     assert finding["also"] == [f"{path}:2"]
@@ -118,3 +123,12 @@ def test_the_verb_reads_directories(tmp_path: Path, capsys: pytest.CaptureFixtur
     log_of(tmp_path / "anna" / "election.jsonl", "b2", "c3")
     assert run(["log", "check", str(tmp_path)]) == 1
     assert "breaks one-vote" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_many_events_take_little_memory_and_break_no_rule() -> None:
+    bench = subprocess.run([sys.executable, BENCH, "200000"], capture_output=True, text=True, check=True)
+    rows = [line.rsplit(maxsplit=4)[-2:] for line in bench.stdout.splitlines()[2:]]
+    assert len(rows) == 3
+    for peak_mb, status in rows:
+        assert float(peak_mb) < 250 and status == "0", bench.stdout
