@@ -25,8 +25,12 @@ def write_files(
             # Lines that cannot be read are told by whoever checks the logs.
             out.writelines(as_json(line) + "\n" for line in read(logs, lambda problem: None))
         title = f"{report.drill}: {report.title} ({report.peers} peers, {report.safety})"
+        waited = [
+            Mark(outage.began_ms, f"clients waited {outage.ms:.0f} ms", "clients", until_ms=outage.began_ms + outage.ms)
+            for outage in report.clients.outages
+        ]
         try:
-            write_timeline(logs, folder / PAGE, title=title, marks=marks)
+            write_timeline(logs, folder / PAGE, title=title, marks=[*marks, *waited])
         except TimelineError as error:
             (folder / PAGE).with_suffix(".txt").write_text(f"no timeline could be drawn: {error}\n", encoding="utf-8")
     history.write(folder / HISTORY)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import msgspec
+
+from tanist.peer.drills.history import History
 
 TIMELINE, PAGE, HISTORY, REPORT = "timeline.jsonl", "timeline.html", "history.jsonl", "report.json"
 """The files of a run: what `tanist log show`, `check` and `why` read; a browser; `check-history`; and programs."""
@@ -21,6 +24,23 @@ class Check(msgspec.Struct, frozen=True):
     text: str
 
 
+class Outage(msgspec.Struct, frozen=True):
+    """A time in which no write of any client was answered: its begin, in milliseconds since 1970, and its length."""
+
+    began_ms: float
+    ms: float
+
+
+def outages_of(history: History) -> tuple[Outage, ...]:
+    """The outages of a history that ended just now."""
+    # A history is by the steady clock, whose zero means nothing to anybody else.
+    ahead_s = time.time() - time.monotonic()
+    return tuple(
+        Outage(round((silence.began_s + ahead_s) * 1000, 1), round(silence.seconds * 1000, 1))
+        for silence in history.silences()
+    )
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What clients saw, in numbers."""
 
@@ -30,6 +50,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     reads: int = 0
     longest_outage_ms: float = 0.0
     """The longest time in which none was answered."""
+    outages: tuple[Outage, ...] = ()
+    """All such times that are longer than a busy machine explains."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,4 +80,16 @@ class CannotRun(Exception):
     """A drill cannot be run here at all; the message says why and what to do."""
 
 
-__all__ = ["HISTORY", "PAGE", "REPORT", "TIMELINE", "CannotRun", "Check", "Report", "Seen", "Tell"]
+__all__ = [
+    "HISTORY",
+    "PAGE",
+    "REPORT",
+    "TIMELINE",
+    "CannotRun",
+    "Check",
+    "Outage",
+    "Report",
+    "Seen",
+    "Tell",
+    "outages_of",
+]

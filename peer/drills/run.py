@@ -20,7 +20,7 @@ from tanist.peer.drills.judging import judge
 from tanist.peer.drills.local import LocalTarget
 from tanist.peer.drills.performing import Failed, Performer, Result, stretch
 from tanist.peer.drills.process import ClusterError
-from tanist.peer.drills.report import CannotRun, Check, Report, Seen, Tell
+from tanist.peer.drills.report import CannotRun, Check, Report, Seen, Tell, outages_of
 from tanist.peer.drills.story import Story
 from tanist.peer.drills.target import CannotPerform, Target
 from tanist.peer.drills.waiting import until
@@ -123,6 +123,7 @@ class Run:
                 unknown=history.unknown,
                 reads=history.reads,
                 longest_outage_ms=round(history.longest_silence_s() * 1000, 1),
+                outages=outages_of(history),
             ),
             reigns=tuple(self._facts.reigns()),
         )
