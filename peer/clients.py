@@ -44,7 +44,7 @@ class Client:
 
     async def call(self, app: str, command: str, given: Given, *, key: str = "", timeout_s: float = 10.0) -> Reply:
         """Have a command done. Raises what `Peer.call` raises."""
-        arguments = await self._clients.prepared(app, command, given)
+        arguments = await self._clients.prepared(app, command, given, self.session)
         return await self.calls.call(app, command, arguments, key, timeout_s)
 
     def query(self, app: str, name: str, given: Given, *, internal: bool = False) -> Any:
@@ -144,7 +144,7 @@ class Clients:
             raise NotFound(f"there is no application {name[:64]!r} at this peer; there are: {known}")
         return application
 
-    async def prepared(self, app: str, command: str, given: Given) -> bytes:
+    async def prepared(self, app: str, command: str, given: Given, session: str) -> bytes:
         """The arguments of a command as they enter the log, from what its caller gave."""
         application = self.application(app)
         arguments = validate(application, command, given)
@@ -153,7 +153,7 @@ class Clients:
             return arguments
 
         def ask(query: str, asked: Sequence[Any]) -> Any:
-            return self.machine().query(app, query, asked, internal=True)
+            return self.machine().query(app, query, asked, session, internal=True)
 
         prepared = await self._preparations.run(application, preparation, arguments, ask)
         return validate(application, command, prepared, internal=True)

@@ -35,6 +35,13 @@ class Refused(CallError):
     status = 409
 
 
+class Counted(Refused):
+    """The application said no, and its state changed all the same, such as by counting a wrong password.
+
+    Raised by applications; callers get it as any other refusal.
+    """
+
+
 class KeyReused(CallError):
     """The idempotency key was used before, with another body. Certainly not done."""
 

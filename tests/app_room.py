@@ -52,10 +52,20 @@ class Room:
 
     def call(self, session: str, name: str, *arguments: Any) -> Any:
         """A command's result. Raises what gateways and the application say against it."""
-        raw = validate(self.app, name, arguments, text=True)
+        raw = self._prepared(session, name, validate(self.app, name, arguments, text=True))
         sequence = self._sequences[session] = self._sequences[session] + 1
         (outcome,) = self._apply(Kind.COMMAND, Command(session, sequence, 1, self.name, name, msgspec.Raw(raw)))
         return decode_reply(outcome.reply)
+
+    def _prepared(self, session: str, name: str, given: bytes) -> bytes:
+        """What enters the log of what a caller gave."""
+        preparation = describe(self.app).prepared.get(name)
+        if preparation is None:
+            return given
+        decoded = msgspec.msgpack.decode(given, type=preparation.arguments)
+        values = [getattr(decoded, parameter.name) for parameter in preparation.parameters]
+        prepared = getattr(self.app(), preparation.method)(_Asking(self, session), *values)
+        return validate(self.app, name, prepared, internal=True)
 
     def ask(self, session: str, name: str, *arguments: Any) -> Any:
         """A query's answer."""
@@ -107,6 +117,16 @@ class Room:
         self.seed += 1
         entry = Entry(1, "p", kind, self.time_ns, self.seed, msgspec.msgpack.encode(body))
         return self.machine.apply(self.machine.applied + 1, [entry])
+
+
+class _Asking:
+    """What a preparation asks."""
+
+    def __init__(self, room: Room, session: str) -> None:
+        self._room, self._session = room, session
+
+    def query(self, name: str, *arguments: Any) -> Any:
+        return self._room.machine.query(self._room.name, name, arguments, self._session, internal=True)
 
 
 @contextmanager

@@ -64,6 +64,17 @@ async def test_the_queries_of_a_peers_own_program_are_of_the_session_of_its_comm
         assert await a.query("todo", "list") == [{"number": 1, "text": "buy milk", "done": False}]
 
 
+async def test_a_preparation_asks_with_the_session_of_its_command(tmp_path: Path) -> None:
+    async with running(tmp_path, "a", app=["auth"]) as a:
+        anna, berta = a.open_client(), a.open_client()
+        for client, user in ((anna, "anna"), (berta, "berta")):
+            await client.call("auth", "register", [user, f"word of {user}"])
+            await client.call("auth", "login", [user, f"word of {user}"])
+        assert (await berta.call("auth", "passwd", ["word of berta", "another"])).result == "OK"
+        with pytest.raises(Refused, match="Wrong user or password"):
+            await anna.call("auth", "passwd", ["another", "mine"])
+
+
 async def test_calls_of_many_clients_are_answered_to_each(tmp_path: Path) -> None:
     async with running(tmp_path, "a") as a:
         clients = [a.open_client() for _ in range(20)]

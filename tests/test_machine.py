@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tanist.election.entries import Command, Entry, Kind, SessionClosed, SessionOpened, TimerDue
 from tanist.election.history import Term
-from tanist.peer.application import NOBODY, Application, Context, Event, Refused, Session, command, query
+from tanist.peer.application import NOBODY, Application, Context, Counted, Event, Refused, Session, command, query
 from tanist.peer.application import context as context_module
 from tanist.peer.application import machine as machine_module
 from tanist.peer.application import runner as runner_module
@@ -327,6 +327,21 @@ def test_garbage_entries_change_nothing(driver: Driver) -> None:
 
 
 # Checks
+
+
+def test_a_refusal_that_is_counted_may_change_the_state() -> None:
+    class Door(Application):
+        wrong: int
+
+        @command
+        def enter(self, ctx: Context, word: str) -> str:
+            self.wrong += 1
+            raise Counted("Wrong word", "wrong_word")
+
+    driver = Driver(check=True, door=Door())
+    with pytest.raises(Refused) as caught:
+        driver.call("enter", word="x", app="door")
+    assert (caught.value.code, driver.failures()) == ("wrong_word", [])
 
 
 @pytest.mark.parametrize(

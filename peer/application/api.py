@@ -11,6 +11,7 @@ Rules that keep all peers the same:
 - A command uses its arguments, the state and `ctx`: no clock, chance, file or network of its own.
 - `raise Refused(...)` is an answer: raise it *before* changing state, since a change made before it stays (events and
   timers of the command are dropped). `Machine(check=True)`, as used in tests, reports a command that breaks this.
+  `Counted` is a refusal that changes the state on purpose: a wrong password that is counted.
 - An object stands in one place of the state: two fields that share a list share it no more after a restore.
 """
 
@@ -25,7 +26,7 @@ from tanist.peer.application.here import Here, local
 from tanist.peer.application.preparing import Asking, Secret
 from tanist.peer.application.specification import Specification
 from tanist.peer.application.superseded import Choice, Superseded
-from tanist.peer.errors import Refused
+from tanist.peer.errors import Counted, Refused
 
 __all__ = [
     "NOBODY",
@@ -33,6 +34,7 @@ __all__ = [
     "Asking",
     "Choice",
     "Context",
+    "Counted",
     "DefinitionError",
     "Event",
     "Here",

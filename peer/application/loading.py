@@ -14,6 +14,7 @@ from tanist.peer.application.specification import describe
 
 BUILT_IN = {
     "auction": "tanist.peer.apps.auction:Auction",
+    "auth": "tanist.peer.apps.auth:Auth",
     "board": "tanist.peer.apps.board:Board",
     "booking": "tanist.peer.apps.booking:Booking",
     "calculator": "tanist.peer.apps.calculator:Calculator",
@@ -24,6 +25,7 @@ BUILT_IN = {
     "kv": "tanist.peer.apps.kv:Kv",
     "logs": "tanist.peer.apps.logs:Logs",
     "monitor": "tanist.peer.apps.monitor:Monitor",
+    "notifications": "tanist.peer.apps.notifications:Notifications",
     "poll": "tanist.peer.apps.poll:Poll",
     "presence": "tanist.peer.apps.presence:Presence",
     "quiz": "tanist.peer.apps.quiz:Quiz",

@@ -17,7 +17,7 @@ from tanist.peer.application.reporting import without_message
 from tanist.peer.application.specification import describe
 from tanist.peer.application.state import StateError
 from tanist.peer.application.timers import Timer, TimerTable
-from tanist.peer.errors import ApplicationFailed, BadRequest, NotFound, Refused
+from tanist.peer.errors import ApplicationFailed, BadRequest, Counted, NotFound, Refused
 
 FAILURES_MAX = 100
 """Failures kept until `take_failures`: one bug in a loop must not fill memory; the first ones tell the most."""
@@ -98,7 +98,7 @@ class Runner:
         except Refused as refused:
             context.effects.clear()
             reply = encode_refusal(refused)
-            if self.check and self.state_of(bound.application) != before:
+            if self.check and not isinstance(refused, Counted) and self.state_of(bound.application) != before:
                 self.complain(
                     context.app, bound.operation.name, "it refused after it had changed the state: refuse first"
                 )
