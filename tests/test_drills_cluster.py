@@ -14,7 +14,7 @@ SHORT_S = 0.2
 
 
 async def test_a_killed_server_is_followed_by_its_heir_and_comes_back(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path) as cluster:
+    async with RealCluster(tmp_path, pace="fast") as cluster:
         server, heir = await cluster.server(), await cluster.heir()
         await cluster.kill(server)
         await cluster.until(serves(heir))
@@ -27,7 +27,7 @@ async def test_a_killed_server_is_followed_by_its_heir_and_comes_back(tmp_path: 
 
 
 async def test_a_paused_server_is_replaced_and_goes_on_by_itself(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path) as cluster:
+    async with RealCluster(tmp_path, pace="fast") as cluster:
         server = await cluster.server()
         await cluster.pause(server, for_s=1.5)
         assert server not in cluster.present()
@@ -42,7 +42,7 @@ async def test_a_paused_server_is_replaced_and_goes_on_by_itself(tmp_path: Path)
 
 
 async def test_a_server_without_a_majority_ends_its_reign_and_the_others_elect(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path, safety="quorum") as cluster:
+    async with RealCluster(tmp_path, safety="quorum", pace="fast") as cluster:
         server, others = await cluster.server(), [name for name in cluster.peers if name != await cluster.server()]
         cluster.partition([server], others)
 
@@ -57,13 +57,13 @@ async def test_a_server_without_a_majority_ends_its_reign_and_the_others_elect(t
 
 
 async def test_two_without_a_third_serve_nobody_in_quorum_mode(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path, safety="quorum") as cluster:
+    async with RealCluster(tmp_path, safety="quorum", pace="fast") as cluster:
         cluster.partition("a", "b", "c")
         await cluster.until(no_server)
 
 
 async def test_a_one_way_cut_and_a_bad_link_are_between_two_only(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path) as cluster:
+    async with RealCluster(tmp_path, pace="fast") as cluster:
         server, heir, other = await cluster.server(), await cluster.heir(), await cluster.bystander()
         cluster.link(server, other, Conditions(delay_ms=5, loss=0.02))
         cluster.cut(server, heir, for_s=0.6)
@@ -75,7 +75,7 @@ async def test_a_one_way_cut_and_a_bad_link_are_between_two_only(tmp_path: Path)
 
 
 async def test_what_does_not_come_is_named(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path, 1) as cluster:
+    async with RealCluster(tmp_path, 1, pace="fast") as cluster:
         with pytest.raises(ClusterError, match=r"not within 0\.2 s: b serves, and no other does$"):
             await cluster.until(serves("b"), SHORT_S)
         with pytest.raises(ClusterError, match="there is no peer 'b'; there are: a"):
@@ -86,11 +86,11 @@ async def test_what_does_not_come_is_named(tmp_path: Path) -> None:
 
 
 async def test_one_more_joins(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path, 2) as cluster:
+    async with RealCluster(tmp_path, 2, pace="fast") as cluster:
         await cluster.join("c")
         await cluster.settled(3)
 
 
 def test_sizes_have_bounds(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a cluster of 10 peers: at most 9"):
-        RealCluster(tmp_path, 10)
+        RealCluster(tmp_path, 10, pace="fast")

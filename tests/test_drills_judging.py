@@ -36,7 +36,7 @@ async def more(cluster: RealCluster, clients: Clients, writes: int = WRITES) -> 
 
 @pytest.mark.parametrize("safety", ["survivor", "quorum"])
 async def test_a_cluster_that_lost_its_server_keeps_every_promise(tmp_path: Path, safety: str) -> None:
-    async with RealCluster(tmp_path, safety=safety, apps=("kv", "counter")) as cluster:
+    async with RealCluster(tmp_path, safety=safety, apps=("kv", "counter"), pace="fast") as cluster:
         clients = cluster.clients(seed=1)
         clients.start()
         await more(cluster, clients)
@@ -59,7 +59,7 @@ async def test_a_cluster_that_lost_its_server_keeps_every_promise(tmp_path: Path
 
 
 async def test_both_sides_of_a_split_keep_what_they_acknowledged(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path) as cluster:
+    async with RealCluster(tmp_path, pace="fast") as cluster:
         clients = cluster.clients(4)
         clients.start()
         await more(cluster, clients)
@@ -78,7 +78,7 @@ async def test_both_sides_of_a_split_keep_what_they_acknowledged(tmp_path: Path)
 
 
 async def test_a_write_that_was_lost_or_done_twice_is_found(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path, 2) as cluster:
+    async with RealCluster(tmp_path, 2, pace="fast") as cluster:
         clients = cluster.clients(2)
         clients.start()
         await more(cluster, clients)
@@ -111,7 +111,7 @@ async def test_states_that_differ_are_found(tmp_path: Path) -> None:
             '''
         )
     )
-    async with RealCluster(tmp_path, 2, apps=("kv", f"{tmp_path}/bad.py:Bad")) as cluster:
+    async with RealCluster(tmp_path, 2, apps=("kv", f"{tmp_path}/bad.py:Bad"), pace="fast") as cluster:
         assert (await cluster.call("a", "bad/keep"))[0] == 200
         (broken,) = failed(await judge(cluster, None, SHORT_S)).items()
     assert broken[0] == "same-state"
@@ -119,7 +119,7 @@ async def test_states_that_differ_are_found(tmp_path: Path) -> None:
 
 
 async def test_two_servers_and_a_traceback_are_found(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path, 2) as cluster:
+    async with RealCluster(tmp_path, 2, pace="fast") as cluster:
         cluster.partition("a", "b")
 
         async def two_serve() -> bool:
@@ -134,7 +134,7 @@ async def test_two_servers_and_a_traceback_are_found(tmp_path: Path) -> None:
 
 
 async def test_a_second_server_of_one_term_in_the_logs_is_found(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path, 2, safety="quorum") as cluster:
+    async with RealCluster(tmp_path, 2, safety="quorum", pace="fast") as cluster:
         server, heir = await cluster.server(), await cluster.heir()
         assert election_logs(cluster).passed
         (began,) = cluster[server].events("reign_began")
@@ -161,7 +161,7 @@ def test_an_answer_that_fits_no_order_is_found() -> None:
 
 
 async def test_answers_that_no_good_client_gets_are_found(tmp_path: Path) -> None:
-    async with RealCluster(tmp_path, 1) as cluster:
+    async with RealCluster(tmp_path, 1, pace="fast") as cluster:
         clients = cluster.clients(1)
         await cluster.call("a", "kv/set", key=clients.row_key("client-1"), value="no number")
         clients.start()

@@ -41,7 +41,7 @@ def run(pytester: pytest.Pytester, tests: str, *options: str) -> pytest.RunResul
     """Run these tests of a user, who has set nothing."""
     pytester.makepyfile(test_users=IMPORTS + textwrap.dedent(tests))
     pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
-    return pytester.runpytest_inprocess(*PLUGIN, *options)
+    return pytester.runpytest_inprocess(*PLUGIN, "--tanist-pace=fast", *options)
 
 
 def test_the_tests_of_the_how_to_pass(pytester: pytest.Pytester) -> None:

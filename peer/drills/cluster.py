@@ -48,7 +48,7 @@ class RealCluster:
         *,
         names: Iterable[str] | None = None,
         safety: str = "survivor",
-        pace: str = "fast",
+        pace: str = "lan",
         apps: Iterable[str] = ("kv",),
         seed: int = 0,
         flags: Iterable[str] = (),

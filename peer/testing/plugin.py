@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tanist", "clusters of tanist")
     group.addoption("--tanist-size", type=int, help="how many peers a cluster has (3)")
     group.addoption("--tanist-safety", choices=("survivor", "quorum"), help="its safety mode (survivor)")
-    group.addoption("--tanist-pace", choices=("classic", "lan", "fast"), help="how patient it is (fast)")
+    group.addoption("--tanist-pace", choices=("classic", "lan", "fast"), help="how patient it is (lan)")
     group.addoption("--tanist-seed", type=int, help="what the chance in faults and clients begins with (0)")
     group.addoption("--tanist-clients", type=int, help="how many clients write and read all the time (3)")
 
