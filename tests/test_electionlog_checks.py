@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from electionlogs import Scribe
+from msgspec.structs import replace
 
 from tanist.election.events import (
     BallotEnded,
@@ -439,6 +440,19 @@ def test_logs_that_begin_in_the_middle_or_lack_a_peer_break_no_rule() -> None:
         assert check(story.lines[begin:]) == []
     for peer in "abc":
         assert check([line for line in story.lines if line.peer != peer]) == []
+
+
+def test_two_clusters_have_nothing_to_do_with_each_other() -> None:
+    story = Story()
+    story.start("x")
+    story.stand("x")
+    story.say(
+        "x", BallotEnded(1, "won", [], {}, 1.0, ["x"]), RoleChanged("candidate", "server", "1@x", "won the ballot")
+    )
+    story.say("x", ReignBegan("1@x", 2, 0.0, True, "none"))
+    lines = begun().lines
+    assert check([*lines, *(replace(line, cluster="lab") for line in story.lines)]) == []
+    assert [found.rule.name for found in check([*lines, *story.lines])] == ["one-server"]
 
 
 def test_lines_that_are_missing_break_no_rule() -> None:
