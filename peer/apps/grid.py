@@ -77,6 +77,20 @@ class Board(msgspec.Struct, frozen=True):
         return f"{drawn(self.cells)}\nYou are {self.you}: {state}"
 
 
+class TableView(msgspec.Struct, frozen=True):
+    """The turn game's table: who asks, whose move it is, whether both are there, the rows, and how it ended."""
+
+    you: str
+    turn: str
+    full: bool
+    rows: list[list[str]]
+    winner: str
+    draw: bool
+
+    def __str__(self) -> str:
+        return drawn([cell for row in self.rows for cell in row])
+
+
 def drawn(cells: list[str]) -> str:
     """The cells as text, with the numbers of rows and columns."""
     rows = [" | ".join(cell or " " for cell in cells[at : at + 3]) for at in (0, 3, 6)]

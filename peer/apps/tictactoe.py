@@ -1,8 +1,9 @@
 """Tic-tac-toe, in rooms."""
 
-from tanist.peer.application import Application, Context, Event, Refused, command, query
+from tanist.peer.application import Context, Event, Refused, command, query
 from tanist.peer.apps.checks import checked_name
 from tanist.peer.apps.grid import DRAW, TOKENS, Board, Grid, Room
+from tanist.peer.apps.table import Table
 
 ROOMS_MAX = 1000
 """Rooms at a time."""
@@ -37,7 +38,7 @@ class Left(Event):
     template = "Your opponent left"
 
 
-class TicTacToe(Application, on_heal="archive"):
+class TicTacToe(Table, on_heal="archive"):
     """Tic-tac-toe in rooms: create one, somebody joins, and x begins. Rows and columns are 1 to 3.
 
     After a split no move of the other side is made here: it answered the board that its player saw there.

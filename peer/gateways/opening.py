@@ -1,16 +1,30 @@
 """The gateways of a peer as its configuration names them."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from tanist.config.specs import Gateway
 from tanist.peer.application.api import Application
 from tanist.peer.gateways.line import LineGateway
 from tanist.peer.gateways.resp import RespGateway
-from tanist.peer.gateways.tcp import Serving, TcpGateway
+from tanist.peer.gateways.tcp import Serving
+from tanist.peer.gateways.turngame import TurnGameGateway
 
-MAKERS: dict[str, Callable[[Serving, str, str, Application], TcpGateway]] = {
+
+class ProtocolGateway(Protocol):
+    """A gateway that is made, and does not listen yet."""
+
+    async def start(self) -> str:
+        """Listen; gives the bound address. Raises ListenError."""
+
+    async def stop(self) -> None:
+        """End, with all connections."""
+
+
+MAKERS: dict[str, Callable[[Serving, str, str, Application], ProtocolGateway]] = {
     "line": LineGateway,
     "resp": lambda peer, app, address, application: RespGateway(peer, app, address),
+    "turngame": lambda peer, app, address, application: TurnGameGateway(peer, app, address),
 }
 """By protocol: what makes its gateway, from a peer, an application's name, an address and the application."""
 
@@ -21,7 +35,7 @@ class Gateways:
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
         """Where each listens, by `APP=PROTOCOL`."""
-        self._running: list[TcpGateway] = []
+        self._running: list[ProtocolGateway] = []
 
     async def start(self, peer: Serving, wanted: tuple[Gateway, ...], applications: Mapping[str, Application]) -> None:
         """Start them, in their order. Raises ListenError for the first that cannot listen."""

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Protocol
 from tanist.peer.application.events import Published
 from tanist.peer.errors import CallError, Overloaded
 from tanist.peer.gateways.facade import GatewayEvent
-from tanist.peer.status import Receipt, Reply
+from tanist.peer.status import Receipt, Reply, Status
 from tanist.transport.address import format_address, parse_address
 from tanist.transport.errors import ListenError
 
@@ -71,6 +71,9 @@ class Serving(Protocol):
 
     def events_after(self, position: tuple[int, int] | None) -> AsyncIterator[GatewayEvent]:
         """What happens from now on."""
+
+    def status(self) -> Status:
+        """What it knows of the cluster."""
 
 
 class TooLong(Exception):
