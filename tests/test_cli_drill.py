@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from tanist.election.linearizability.recorded import read_recorded
+from tanist.peer.cli import drill_telling as telling
 from tanist.peer.cli.exits import Exit
 from tanist.peer.cli.verbs import run
-from tanist.peer.drills.ready import ORDER
+from tanist.peer.drills.ready import ORDER, ready_drill
 from tanist.peer.drills.report import HISTORY, PAGE, REPORT, TIMELINE
 from tanist.peer.electionlog.reader import read
 
@@ -45,6 +48,11 @@ def test_without_a_name_it_lists_what_there_is(capsys: pytest.CaptureFixture[str
         (["server-crash", "--peers", "2"], "server-crash needs 3"),
         (["server-crash", "--pace", "slow"], "take one of classic, lan, fast"),
         (["server-crash", "--safety", "none"], "take survivor or quorum"),
+        (
+            ["server-crash", "--at", "http://127.0.0.1:9", "--peers", "3"],
+            "--at takes one drill, and the peers as they are",
+        ),
+        (["--all", "--at", "http://127.0.0.1:9"], "--at takes one drill, and the peers as they are"),
     ],
 )
 def test_a_question_that_is_wrong_is_answered_by_what_would_be_right(
@@ -104,3 +112,22 @@ def test_a_drill_that_fails_ends_with_1_and_says_what_was_so(
     (failed,) = [check for check in report["checks"] if not check["passed"]]
     assert failed["name"] == "reigns >= 7" and failed["text"].startswith("0 began")
     assert report["drill"] == "wrong" and Path(report["files"]).is_dir()
+
+
+def test_peers_that_do_not_answer_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["drill", "partition", "--at", "http://127.0.0.1:9", "--yes"]) == Exit.FAILED
+    assert "http://127.0.0.1:9: nobody answers there" in capsys.readouterr().err
+
+
+def test_what_will_be_done_is_said_and_asked_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling.plan(ready_drill("server-freeze"), ["anna (http://10.0.0.1:7480)"])
+    told = capsys.readouterr().out
+    assert "This will be done to anna (http://10.0.0.1:7480):" in told and "  pause server\n" in told
+    for said, agreed in (("y\n", True), ("yes\n", True), ("n\n", False), ("\n", False), ("", False)):
+        terminal = io.StringIO(said)
+        monkeypatch.setattr(sys, "stdin", terminal)
+        assert telling.agreed() is False, "nobody sits there"
+        monkeypatch.setattr(terminal, "isatty", lambda: True)
+        assert telling.agreed() is agreed
