@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from tanist.peer.cli.output import paint, safe, say, table
+from tanist.peer.cli.output import is_coloured, paint, safe, say, table
 from tanist.peer.drills.drill import Drill
 from tanist.peer.drills.report import TIMELINE, Report
+from tanist.peer.electionlog.terminal import PEER_COLOURS, painted
 
 SPEAKER_COLUMNS = 10
 """Columns for who speaks in the story."""
@@ -26,7 +27,11 @@ def quiet(moment_s: float, kind: str, who: str, text: str) -> None:
 
 
 class Teller:
-    """The story on stdout, line by line while it happens."""
+    """The story on stdout, line by line while it happens, a colour a peer."""
+
+    def __init__(self) -> None:
+        self._coloured = is_coloured(sys.stdout)
+        self._colours: dict[str, str] = {}
 
     def tell(self, moment_s: float, kind: str, who: str, text: str) -> None:
         """One line: when, who speaks, and what."""
@@ -35,9 +40,13 @@ class Teller:
             say(f"{head}  {paint('>', 'strong')} {paint(safe(text), 'strong')}")
         else:
             speaker = f"{safe(who):{SPEAKER_COLUMNS}}"
-            shade = "warn" if kind == "clients" else "soft"
-            say(f"{head}    {paint(speaker, shade)}{safe(text)}")
+            speaker = paint(speaker, "warn") if kind == "clients" else self._of_peer(who, speaker)
+            say(f"{head}    {speaker}{safe(text)}")
         sys.stdout.flush()
+
+    def _of_peer(self, name: str, text: str) -> str:
+        colour = self._colours.setdefault(name, PEER_COLOURS[len(self._colours) % len(PEER_COLOURS)])
+        return painted(text, colour) if self._coloured else text
 
 
 def head(drill: Drill, peers: int, safety: str, pace: str, number: int, runs: int) -> None:

@@ -50,7 +50,18 @@ def serve() -> None:
     os.set_blocking(wakeup, False)
     signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    decode, buffer, children = msgspec.json.Decoder(Launch).decode, b"", set[int]()
+    children: set[int] = set()
+    try:
+        _fork_on_request(children, waking, wakeup)
+    except BrokenPipeError:
+        # Whoever asked has been killed meanwhile: as if stdin had ended.
+        pass
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _fork_on_request(children: set[int], waking: int, wakeup: int) -> None:
+    decode, buffer = msgspec.json.Decoder(Launch).decode, b""
     while True:
         ready, _, _ = select.select([0, waking], [], [])
         if waking in ready:
@@ -61,14 +72,12 @@ def serve() -> None:
             continue
         data = os.read(0, READ_BYTES)
         if not data:
-            break
+            return
         *lines, buffer = (buffer + data).split(b"\n")
         for line in lines:
             pid = _fork(decode(line), (waking, wakeup))
             children.add(pid)
             _say(Forked(pid))
-    for pid in children:
-        os.kill(pid, signal.SIGKILL)
 
 
 def _reap(children: set[int]) -> list[Ended]:
