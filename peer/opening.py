@@ -1,11 +1,18 @@
 """What a peer's configuration comes to when it starts: its data, what it says of itself, what it cannot do yet."""
 
 import importlib.metadata
+import random
+import secrets
 from collections.abc import Iterable
 
+import msgspec
+
 from tanist.config import PeerConfig
+from tanist.election.core import Core
 from tanist.election.events import Event
 from tanist.election.node import Node
+from tanist.election.node import Self as Me
+from tanist.election.records import Stored
 from tanist.election.settings import PACES, Serve
 from tanist.peer import clock
 from tanist.peer.electionlog.human import HumanLog
@@ -53,6 +60,16 @@ def open_log(
     if told is not None:
         log.listeners.append(told)
     return log, names, told
+
+
+def core_of(me: Me, config: PeerConfig, stored: Stored, names: Names) -> Core:
+    """The core of a peer, with what was stored of an earlier start; `names` learns whom that knew by name."""
+    # Peers do not find each other on the network yet: a first peer that was told of nobody need not wait for it.
+    settings = msgspec.structs.replace(config.election(), discovery=False)
+    core = Core(me, settings, stored, random.Random(secrets.randbits(128)))
+    for member in core.node.log.roster.members:
+        names.add(member.id, member.name)
+    return core
 
 
 def hello_of(

@@ -6,13 +6,9 @@ async with Peer(config) as peer:
 
 import asyncio
 import contextlib
-import random
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
-
-import msgspec
 
 from tanist.config import PeerConfig
 from tanist.election.core import Core
@@ -62,7 +58,7 @@ from tanist.peer.links import Links
 from tanist.peer.listening import OwnAddress, listen_at
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
-from tanist.peer.opening import cautions, hello_of, open_directory, open_log, started, version
+from tanist.peer.opening import cautions, core_of, hello_of, open_directory, open_log, started, version
 from tanist.peer.parts import Parts, names_at
 from tanist.peer.past.keeper import Keeper
 from tanist.peer.past.views import ReignSummary, Why
@@ -157,9 +153,7 @@ class Peer:
         for caution in cautions(config, self.address, self.http_address):
             self._emit(caution)
         me = Me(directory.peer, directory.identity.name, self.address, config.peers, directory.incarnation)
-        # Peers do not find each other on the network yet: a first peer that was told of nobody need not wait for it.
-        settings = msgspec.structs.replace(config.election(), discovery=False)
-        core = Core(me, settings, stored, random.Random(secrets.randbits(128)))
+        core = core_of(me, config, stored, self._names)
         self._driver = Driver(
             core,
             replica,

@@ -79,13 +79,16 @@ def test_injected_lines_stay_inside_their_text(log: ElectionLog, path: Path) -> 
     assert b"\x1b" not in path.read_bytes()
 
 
-def test_debug_is_recorded_only_when_asked_for(path: Path) -> None:
+def test_debug_is_recorded_only_when_asked_for_and_heard_all_the_same(path: Path) -> None:
     event = DialFailed("host:1", "refused", "")
     log = log_at(path)
+    heard: list[LogLine] = []
+    log.listeners.append(heard.append)
     log.emit(event)
     log.emit(LoopStalled(1.0))
     log.close()
     assert [(line.event, line.seq) for line in lines_of(path)] == [("loop_stalled", 1)]
+    assert [line.event for line in heard] == ["dial_failed", "loop_stalled"]
     log = log_at(path, level="debug")
     log.emit(event)
     log.close()

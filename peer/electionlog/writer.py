@@ -18,7 +18,10 @@ from tanist.peer.electionlog.line import KEYS, LogLine, make_line, serialize
 from tanist.peer.electionlog.peer_events import ElectionLogLinesLost, ElectionLogUnwritable, ListenerFailed
 
 Listener = Callable[[LogLine], None]
-"""Hears each line, on the event loop, after it was written: it must return at once, and not block."""
+"""Hears each line, on the event loop, after it was written, and those too that are below the level to be written.
+
+It must return at once, and not block.
+"""
 
 
 class _LineLogger(structlog.BoundLoggerBase):
@@ -90,6 +93,8 @@ class ElectionLog:
     def emit(self, event: Event) -> None:
         """Record one event and hand it to the listeners. Never raises for a disk or a listener that fails."""
         if not at_least(event.level, self._level):
+            # Not for the file, but a terminal may ask for more, and names are learned from it. It takes no number.
+            self._hand_out(self._line(event, self._seq))
             return
         newly_lost = False
         try:

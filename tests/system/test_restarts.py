@@ -33,6 +33,9 @@ async def restart_the_server_after(folder: Path, delay_s: float) -> None:
         # What it did before its start, it does not do "still".
         assert all(ack.receipt["term"]["number"] > old_term["number"] for ack in writer.acks[last + 1 :])
         assert cluster[server].events("role_changed", after=mark)[0]["fields"]["was"] == "seeking"
+        # People are told names from the first line on, though nobody has introduced anybody since the start.
+        now = await cluster.server()
+        assert now == server or f"following {now} " in cluster[server].stderr
         await writer.must_be_everywhere()
 
 
