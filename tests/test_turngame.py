@@ -96,7 +96,8 @@ async def test_what_is_no_move_is_400_and_changes_nothing(tmp_path: Path) -> Non
     async with running(tmp_path) as peer, tables(peer) as (table,):
         for uid in ("ann", "bob"):
             await table.post("/join", {"uid": uid})
-        for row in ("1", 1.0, -1, 3, 10**30, None, True, [1], {}):
+        values: list[object] = ["1", 1.0, -1, 3, 10**30, None, True, [1], {}]
+        for row in values:
             for body in ({"uid": "ann", "row": row, "col": 0}, {"uid": "ann", "row": 0, "col": row}):
                 status, told = await table.post("/move", body)
                 assert status == 400 and told["error"], body
