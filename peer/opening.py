@@ -15,6 +15,7 @@ from tanist.election.node import Self as Me
 from tanist.election.records import Stored
 from tanist.election.settings import PACES, Serve
 from tanist.peer import clock
+from tanist.peer.application.loading import LoadError
 from tanist.peer.electionlog.human import HumanLog
 from tanist.peer.electionlog.peer_events import BindWarning, FeatureLater, PeerStarted
 from tanist.peer.electionlog.sentences import Names
@@ -22,11 +23,23 @@ from tanist.peer.electionlog.writer import ElectionLog
 from tanist.peer.gateways.opening import MAKERS
 from tanist.peer.listening import is_loopback
 from tanist.peer.storage.datadir import DataDirectory
+from tanist.peer.storage.errors import JournalForeign
 from tanist.peer.storage.files import Disk
+from tanist.transport.errors import ListenError
 from tanist.transport.hello import Hello
 
 APPLICATION_VERSION = "1"
 """What the hello says of every application, until applications have versions of their own."""
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit status of a peer that could not start: 2 for its configuration, 5 for data of another, else 1."""
+    match error:
+        case ListenError() | LoadError():
+            return 2
+        case JournalForeign():
+            return 5
+    return 1
 
 
 def version() -> str:

@@ -58,7 +58,7 @@ from tanist.peer.links import Links
 from tanist.peer.listening import OwnAddress, listen_at
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
-from tanist.peer.opening import cautions, core_of, hello_of, open_directory, open_log, started, version
+from tanist.peer.opening import cautions, core_of, exit_code, hello_of, open_directory, open_log, started, version
 from tanist.peer.parts import Parts, names_at
 from tanist.peer.past.keeper import Keeper
 from tanist.peer.past.views import ReignSummary, Why
@@ -120,7 +120,7 @@ class Peer:
         try:
             await self._start()
         except BaseException as error:
-            await self._close(f"start failed: {error}", 1)
+            await self._close(f"start failed: {error}", exit_code(error))
             raise
 
     async def _start(self) -> None:

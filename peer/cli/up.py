@@ -14,9 +14,10 @@ from tanist.peer.cli.joining import introduction
 from tanist.peer.cli.output import complain, say
 from tanist.peer.cli.settings import load_settings
 from tanist.peer.errors import CallError
+from tanist.peer.opening import exit_code
 from tanist.peer.status import Status
-from tanist.peer.storage.errors import JournalForeign, StorageError
-from tanist.transport.errors import ListenError, TransportError
+from tanist.peer.storage.errors import StorageError
+from tanist.transport.errors import TransportError
 
 OPEN_FILES_MAX = 65_536
 """Files and sockets this process may have open, where the system lets it raise the limit: a crowd needs them."""
@@ -79,12 +80,8 @@ async def serve(config: PeerConfig, make_peer: Callable[[], RunnablePeer]) -> in
         complain("handing over, then ending; Ctrl-C again ends at once")
         await peer.stop(hand_over=True)
         return Exit.OK
-    except (ListenError, LoadError) as error:
-        raise VerbError(Exit.USAGE, str(error)) from error
-    except JournalForeign as error:
-        raise VerbError(Exit.REFUSED, str(error)) from error
-    except (StorageError, TransportError, CallError) as error:
-        raise VerbError(Exit.FAILED, str(error)) from error
+    except (LoadError, StorageError, TransportError, CallError) as error:
+        raise VerbError(Exit(exit_code(error)), str(error)) from error
 
 
 async def _first(working: asyncio.Task[Any], stopping: asyncio.Event) -> bool:

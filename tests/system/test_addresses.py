@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -39,6 +40,8 @@ async def test_a_busy_given_address_is_named_and_ends_with_status_2(tmp_path: Pa
                 assert (code, said) == (2, "")
                 assert re.search(rf"cannot listen on {busy.address}: .*(in use|listens there)", why), why
                 assert free.address not in why
+                last = (tmp_path / "data" / "election.jsonl").read_text().splitlines()[-1]
+                assert json.loads(last)["fields"]["code"] == 2
     finally:
         busy.release()
         free.release()
