@@ -1,0 +1,355 @@
+"""Every application that comes along, over lines, at three peers, with the server killed in the middle.
+
+Each is used by three clients at three peers. The third is at the server, and goes on at another peer; of the others the
+connection stays. What was answered must hold, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from system.cluster import DEADLINE_S, Cluster
+from tanist.peer.application.loading import BUILT_IN
+from tanist.peer.drills.ports import Port
+from tanist.peer.drills.process import PeerProcess
+
+WRITES = 20
+"""Commands of one kind by one client, while the server dies."""
+
+
+class Client:
+    """One connection: answers, and the events between them."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self.events: list[str] = []
+
+    @classmethod
+    async def at(cls, port: Port) -> Self:
+        return cls(*await asyncio.open_connection("127.0.0.1", port.number))
+
+    async def _line(self) -> str:
+        async with asyncio.timeout(DEADLINE_S):
+            line = (await self._reader.readline()).decode()
+        assert line, "the connection ended"
+        return line.removesuffix("\n")
+
+    async def ask(self, line: str) -> str:
+        """The first line of the answer."""
+        self._writer.write(line.encode() + b"\n")
+        while not (got := await self._line()).startswith(("OK", "ERROR")):
+            self.events.append(got)
+        return got
+
+    async def ok(self, *lines: str) -> str:
+        """What stands behind the OK that each of these must be answered with; of the last."""
+        for line in lines:
+            got = await self.ask(line)
+            assert got.startswith("OK"), f"{line}: {got}"
+        return got.removeprefix("OK").strip()
+
+    async def lines(self, line: str) -> list[str]:
+        """An answer of several lines."""
+        assert await self.ask(line) == "OK"
+        lines = []
+        while (got := await self._line()) != ".":
+            lines.append(got)
+        return lines
+
+    async def hears(self, event: str) -> None:
+        """Wait for an event."""
+        while event not in self.events:
+            self.events.append(await self._line())
+
+    async def close(self) -> None:
+        """Leave; a peer that was killed may have ended the connection already."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
+class Clients:
+    """Of one application: `a` and `b` at peers that live, `c` at the server; `anew` is where `c` goes on."""
+
+    def __init__(self, a: Client, b: Client, c: Client, anew: Port) -> None:
+        self.a, self.b, self.c = a, b, c
+        self._anew = anew
+
+    async def again(self) -> Client:
+        """The third client, that lost its peer, at another."""
+        await self.c.close()
+        self.c = await Client.at(self._anew)
+        return self.c
+
+    async def close(self) -> None:
+        """All leave."""
+        for client in (self.a, self.b, self.c):
+            await client.close()
+
+
+Play = Callable[[Clients], AsyncIterator[None]]
+"""What clients do: up to the first `yield` while all is well, and then while the server dies and after."""
+
+
+async def auction(the: Clients) -> AsyncIterator[None]:
+    await the.c.ok("OPEN vase 1 6")
+    await the.b.ok("JOIN bob", "BID 5")
+    yield
+    await the.a.ok("JOIN ada", "BID 7")
+    assert (await the.b.ask("BID 7")).startswith("ERROR Bid 8")
+    await asyncio.gather(*(client.hears("vase goes to ada for 7") for client in (the.a, the.b)))
+    assert await the.a.lines("SOLD") == await (await the.again()).lines("SOLD") == ["vase: ada for 7"]
+
+
+async def auth(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("REGISTER ada s3cret", "LOGIN ada s3cret", "KEEP my plans")
+    yield
+    assert await the.a.ok("DATA") == "my plans"
+    assert (await the.b.ask("DATA")).startswith("ERROR Log in")
+    assert await (await the.again()).ok("LOGIN ada s3cret", "DATA") == "my plans"
+
+
+async def board(the: Clients) -> AsyncIterator[None]:
+    await the.c.ok("POST first")
+    yield
+    numbers = [await client.ok(f"POST {n}") for n in range(WRITES) for client in (the.a, the.b)]
+    assert numbers == [str(n) for n in range(2, 2 * WRITES + 2)]
+    assert len(await (await the.again()).lines("READ 99")) == 2 * WRITES + 1
+
+
+async def booking(the: Clients) -> AsyncIterator[None]:
+    await the.c.ok("BOOK 40 sesame")
+    yield
+    for n in range(1, WRITES + 1):
+        answers = await asyncio.gather(*(client.ask(f"BOOK {n}") for client in (the.a, the.b)))
+        assert sorted(answers) == [f"ERROR Seat {n} is booked", "OK"]
+    await (await the.again()).ok("CANCEL 40 sesame")
+    seats = await the.a.lines("SEATS")
+    assert len([seat for seat in seats if seat.endswith("free")]) == 40 - WRITES
+
+
+async def calculator(the: Clients) -> AsyncIterator[None]:
+    assert await the.c.ok("2 + 3") == "5"
+    yield
+    assert [await the.a.ok(f"{n} * 2") for n in range(WRITES)] == [str(2 * n) for n in range(WRITES)]
+    assert len(await (await the.again()).lines("HISTORY 99")) == WRITES + 1
+
+
+async def chat(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("REGISTER ada")
+    await the.b.ok("REGISTER bob")
+    await the.c.ok("REGISTER eve", "MSG hello")
+    yield
+    await the.a.ok(*(f"MSG {n}" for n in range(WRITES)))
+    await the.b.hears(f"[ada]: {WRITES - 1}")
+    assert the.b.events == ["[eve]: hello", *(f"[ada]: {n}" for n in range(WRITES))]
+
+
+async def counter(the: Clients) -> AsyncIterator[None]:
+    await the.c.ok("ADD 5")
+    yield
+
+    async def add(client: Client) -> None:
+        await client.ok(*["ADD 1"] * WRITES)
+
+    await asyncio.gather(add(the.a), add(the.b))
+    assert int(await the.a.ok("ADD 0")) == 5 + 2 * WRITES
+
+
+async def direct(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("REGISTER ada")
+    await the.b.ok("REGISTER bob", "SEND ada hi")
+    yield
+    await the.b.ok(*(f"SEND ada {n}" for n in range(WRITES)))
+    await the.a.hears(f"[bob]: {WRITES - 1}")
+    assert the.a.events == ["[bob]: hi", *(f"[bob]: {n}" for n in range(WRITES))]
+    assert the.b.events == []
+
+
+async def guess(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("START")
+    low, high, tries = 1, 100, 0
+    while True:
+        middle = (low + high) // 2
+        answer, tries = await the.a.ok(f"GUESS {middle}"), tries + 1
+        if answer.startswith("correct"):
+            break
+        low, high = (middle + 1, high) if answer == "higher" else (low, middle - 1)
+        if tries == 1:
+            yield
+    assert answer == f"correct in {tries}"
+    if tries == 1:
+        yield
+
+
+async def kv(the: Clients) -> AsyncIterator[None]:
+    await the.c.ok("SET k before")
+    yield
+    assert [await the.a.ok("INCR n") for _ in range(WRITES)] == [str(n) for n in range(1, WRITES + 1)]
+    assert await (await the.again()).ok("GET k") == "before"
+
+
+async def logs(the: Clients) -> AsyncIterator[None]:
+    await the.c.ok("LOG INFO before")
+    yield
+    await the.a.ok(*(f"LOG WARN line {n}" for n in range(WRITES)))
+    texts = [line.split(" ", 2)[2] for line in await the.a.lines("TAIL 99")]
+    assert texts == ["before", *(f"line {n}" for n in range(WRITES))]
+
+
+async def monitor(the: Clients) -> AsyncIterator[None]:
+    await the.c.ok("PUSH db 1 2 3")
+    yield
+    await the.a.ok("PUSH web 4 5 6")
+    assert [row.split()[:4] for row in await the.a.lines("REPORT")][1:] == [
+        ["db", "1.0", "2.0", "3.0"],
+        ["web", "4.0", "5.0", "6.0"],
+    ]
+
+
+async def notifications(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("ADMIN s3cret", "BROADCAST before")
+    yield
+    await the.a.ok(*(f"BROADCAST {n}" for n in range(WRITES)))
+    await the.b.hears(str(WRITES - 1))
+    assert the.b.events == ["before", *map(str, range(WRITES))]
+    assert (await (await the.again()).ask("BROADCAST x")).startswith("ERROR Only the administrator")
+
+
+async def poll(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("VOTE 1")
+    await the.c.ok("VOTE 3")
+    yield
+    assert await the.a.ask("VOTE 1") == "ERROR You have voted"
+    await the.b.ok("VOTE 3")
+    assert [line[-1] for line in (await the.b.lines("RESULTS"))[1:]] == ["1", "0", "2", "0"]
+
+
+async def presence(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("HEARTBEAT ada")
+    yield
+    await the.b.ok("HEARTBEAT bob")
+    assert [line.split(",")[0] for line in await the.b.lines("STATUS 60")] == ["ada", "bob"]
+
+
+async def quiz(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("JOIN ada")
+    await the.b.ok("JOIN bob")
+    assert await the.a.ok("ANSWER 2") == "correct"
+    yield
+    assert await the.a.ask("ANSWER 2") == "ERROR You have answered"
+    assert await the.b.ok("ANSWER 1") == "wrong"
+    assert (await the.b.lines("QUESTION"))[0].startswith("Question 2 of 5")
+    assert await the.b.lines("SCORES") == ["ada: 1", "bob: 0"]
+
+
+async def rps(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("MOVE rock")
+    yield
+    await the.b.ok("MOVE paper")
+    await asyncio.gather(the.a.hears("lose"), the.b.hears("win"))
+    await the.b.ok("MOVE rock")
+    await the.a.ok("MOVE rock")
+    await asyncio.gather(the.a.hears("draw"), the.b.hears("draw"))
+
+
+async def tictactoe(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("CREATE garden")
+    await the.b.ok("JOIN")
+    await the.a.ok("MOVE 1 1")
+    await the.b.ok("MOVE 2 2")
+    yield
+    assert await the.b.ask("MOVE 3 3") == "ERROR It is not your turn"
+    await the.a.ok("MOVE 1 2")
+    await the.b.ok("MOVE 3 3")
+    assert await the.a.ok("MOVE 1 3") == "win"
+    await the.b.hears("lose")
+    assert (await the.b.lines("BOARD"))[-1] == "You are o: you lose"
+
+
+async def todo(the: Clients) -> AsyncIterator[None]:
+    await the.a.ok("LOGIN ada", "ADD one")
+    await the.b.ok("LOGIN ada")
+    yield
+    assert [await the.b.ok(f"ADD task {n}") for n in range(WRITES)] == [str(n + 2) for n in range(WRITES)]
+    await the.a.hears(f"Added: {WRITES + 1} task {WRITES - 1}")
+    third = await the.again()
+    await third.ok("LOGIN ada", "DONE 1")
+    assert len(await third.lines("LIST")) == WRITES + 1
+
+
+PLAYS: dict[str, Play] = {
+    play.__name__: play
+    for play in (
+        auction, auth, board, booking, calculator, chat, counter, direct, guess, kv, logs, monitor, notifications, poll,
+        presence, quiz, rps, tictactoe, todo,
+    )
+}  # fmt: skip
+
+
+class WithGateways(Cluster):
+    """Each peer has a line gateway for each application."""
+
+    def __init__(self, folder: Path, apps: Iterable[str], safety: str) -> None:
+        super().__init__(folder, safety=safety, pace="lan")
+        self._flags += [word for app in apps if app not in ("kv", "chat") for word in ("--app", app)]
+        self.apps = list(apps)
+        self.ports: dict[tuple[str, str], Port] = {}
+
+    def launch(self, name: str, *flags: str, peers: Iterable[str] = ()) -> PeerProcess:
+        for app in self.apps:
+            self.ports[name, app] = Port()
+        gateways = [w for app in self.apps for w in ("--gateway", f"{app}=line:{self.ports[name, app].address}")]
+        return super().launch(name, *gateways, *flags, peers=peers)
+
+    async def clients_of(self, app: str, server: str) -> Clients:
+        one, two = (name for name in self.peers if name != server)
+        a, b, c = [await Client.at(self.ports[name, app]) for name in (one, two, server)]
+        return Clients(a, b, c, self.ports[two, app])
+
+    async def close(self) -> None:
+        await super().close()
+        for port in self.ports.values():
+            port.release()
+
+
+async def begin(app: str, play: AsyncIterator[None]) -> None:
+    try:
+        await anext(play)
+    except BaseException as error:
+        error.add_note(f"the application {app}")
+        raise
+
+
+async def go_on(app: str, play: AsyncIterator[None]) -> None:
+    try:
+        async for _ in play:
+            raise AssertionError("one middle is enough")
+    except BaseException as error:
+        error.add_note(f"the application {app}")
+        raise
+
+
+def test_every_application_is_played() -> None:
+    assert set(PLAYS) == set(BUILT_IN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("safety", ["survivor", "quorum"])
+async def test_every_application_outlives_its_server(tmp_path: Path, safety: str) -> None:
+    async with WithGateways(tmp_path, PLAYS, safety) as cluster, contextlib.AsyncExitStack() as leaving:
+        server = await cluster.found()
+        plays = {}
+        for app, play in PLAYS.items():
+            clients = await cluster.clients_of(app, server)
+            leaving.push_async_callback(clients.close)
+            plays[app] = play(clients)
+        await asyncio.gather(*(begin(app, play) for app, play in plays.items()))
+        await asyncio.gather(cluster.kill(server), *(go_on(app, play) for app, play in plays.items()))
+        await cluster.settled()
