@@ -87,7 +87,7 @@ async def test_a_whole_game_told_to_both_and_an_empty_table_soon(tmp_path: Path)
         assert told["board"] == [["x", "x", "x"], ["o", "o", " "], [" ", " ", " "]]
 
         async def empty() -> bool:
-            return (await table.get("/status"))[1] == {"player": "x", "is_game_start": False, "board": EMPTY}
+            return bool((await table.get("/status"))[1] == {"player": "x", "is_game_start": False, "board": EMPTY})
 
         await until(empty)
 

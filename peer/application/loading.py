@@ -26,10 +26,13 @@ BUILT_IN = {
     "logs": "tanist.peer.apps.logs:Logs",
     "monitor": "tanist.peer.apps.monitor:Monitor",
     "notifications": "tanist.peer.apps.notifications:Notifications",
+    "packets": "tanist.peer.apps.visitors:Packets",
     "poll": "tanist.peer.apps.poll:Poll",
+    "positions": "tanist.peer.apps.positions:Positions",
     "presence": "tanist.peer.apps.presence:Presence",
     "quiz": "tanist.peer.apps.quiz:Quiz",
     "rps": "tanist.peer.apps.rps:Rps",
+    "sums": "tanist.peer.apps.visitors:Sums",
     "tictactoe": "tanist.peer.apps.tictactoe:TicTacToe",
     "todo": "tanist.peer.apps.todo:Todo",
 }

@@ -5,8 +5,11 @@ from typing import Protocol
 
 from tanist.config.specs import Gateway
 from tanist.peer.application.api import Application
+from tanist.peer.apps.positions import Positions
+from tanist.peer.gateways.echo import EchoGateway
 from tanist.peer.gateways.line import LineGateway
 from tanist.peer.gateways.resp import RespGateway
+from tanist.peer.gateways.structs import PositionsGateway, SumsGateway
 from tanist.peer.gateways.tcp import Serving
 from tanist.peer.gateways.turngame import TurnGameGateway
 
@@ -21,9 +24,15 @@ class ProtocolGateway(Protocol):
         """End, with all connections."""
 
 
+def _struct(peer: Serving, app: str, address: str, application: Application) -> ProtocolGateway:
+    return (PositionsGateway if isinstance(application, Positions) else SumsGateway)(peer, app, address)
+
+
 MAKERS: dict[str, Callable[[Serving, str, str, Application], ProtocolGateway]] = {
+    "echo": lambda peer, app, address, application: EchoGateway(peer, app, address),
     "line": LineGateway,
     "resp": lambda peer, app, address, application: RespGateway(peer, app, address),
+    "struct": _struct,
     "turngame": lambda peer, app, address, application: TurnGameGateway(peer, app, address),
 }
 """By protocol: what makes its gateway, from a peer, an application's name, an address and the application."""
