@@ -6,11 +6,14 @@ Looked at are peers that run and are not paused: what a paused peer still thinks
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tanist.election.settings import ElectionSettings
 from tanist.peer.drills.asking import Status
 
 if TYPE_CHECKING:
     from tanist.peer.drills.cluster import RealCluster
 
+LISTED_MAX = ElectionSettings().fallbacks
+"""The longest fallback list that a server publishes."""
 Condition = Callable[["RealCluster"], Awaitable[bool]]
 """The first line of its docstring says what was waited for, when that did not come."""
 
@@ -76,7 +79,9 @@ def agreed(seen: Sequence[Status | None], members: int | None = None) -> str:
     ready = {f["id"] for f in server["fallbacks"] if f["in_sync"]}
     following = {s["id"] for s in known} - {server["id"]}
     counting = server["safety"] == "quorum" or not following or any(f["counts"] for f in server["fallbacks"])
-    if not (following <= live and following <= ready and counting):
+    # The list is no longer than this however many there are: who is not on it only has to be there.
+    listed = min(len(following), LISTED_MAX)
+    if not (following <= live and len(following & ready) >= listed and counting):
         return ""
     # A client knows its place only from a heartbeat: before that it could not follow the list.
     calm = all(s["fallbacks"] == server["fallbacks"] for s in known if not _lags(s))

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import msgspec
 
-from tanist.election.settings import PACES, ElectionSettings, Pace, Safety
+from tanist.election.settings import PACES, Pace, Safety
 from tanist.election.simulation import steps
 from tanist.election.simulation.conditions import Condition
 from tanist.election.simulation.forms import Line, places, write
 from tanist.election.simulation.steps import Act
 from tanist.peer.drills import words
-from tanist.peer.drills.conditions import agreed
+from tanist.peer.drills.conditions import LISTED_MAX, agreed
 from tanist.peer.drills.drill import Block, Drill, Expectation, Step
 from tanist.peer.drills.facts import CannotTell, Facts
 from tanist.peer.drills.roles import Cast
@@ -29,8 +29,6 @@ AGREE_S = 3.0
 """How long is waited first until all have heard the same list."""
 BASE = PACES["lan"]
 """Times in drills are written for this pace; another one stretches them."""
-LISTED_MAX = ElectionSettings().fallbacks
-"""The longest fallback list that a server publishes."""
 DISKS: dict[type[Act], Disk] = {
     words.DiskFull: "full",
     words.DiskSlow: "slow",
