@@ -20,11 +20,11 @@ found when the logs of both are given.
 
 A rule is broken only where the lines show it for certain. What is not told breaks none: logs that begin in the middle
 since their oldest files were thrown away, lines that were lost, peers whose logs are not given, restarts, clocks that
-jump, and lines of earlier versions, which tell less. Lines that cannot be read are reported and passed over. A log that is
-given twice counts once; clusters of several names are checked each for itself.
+jump, and lines of earlier versions, which tell less. Lines that cannot be read are reported and passed over. A log
+that is given twice counts once; clusters of several names are checked each for itself.
 
-Survivor mode promises less, so some rules hold in quorum mode only: two fragments of a split may each have a server of one
-number, and what a split lost its heal archives.
+Survivor mode promises less, so some rules hold in quorum mode only: two fragments of a split may each have a server of
+one number, and what a split lost its heal archives.
 
 In a program, `check(lines)` of `tanist.peer.electionlog.checks.check` gives the findings, and
 `tanist.peer.electionlog.reader.read` the lines.
