@@ -3,7 +3,9 @@
 import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 
@@ -12,7 +14,7 @@ from tanist.peer.drills.clients import Clients
 from tanist.peer.drills.cluster import RealCluster
 from tanist.peer.drills.conditions import one_server
 from tanist.peer.drills.history import History
-from tanist.peer.drills.judging import election_logs, judge, linearizable
+from tanist.peer.drills.judging import election_logs, judge, judge_states, linearizable
 from tanist.peer.drills.report import Check
 
 SHORT_S = 1.0
@@ -175,3 +177,57 @@ async def test_answers_that_no_good_client_gets_are_found(tmp_path: Path) -> Non
     refused = next(done for done in clients.history.operations if done.outcome is Outcome.FAIL)
     assert refused.call == "incr"
     assert msgspec.structs.asdict(clients.rows["client-1"]) == {"acknowledged": 0, "unknown": 0}
+
+
+class Archived:
+    """Peers that hold less than clients were told, some of it in the archive of a heal."""
+
+    def __init__(self, held: int, archived: int) -> None:
+        self._held = held
+        self._archived = archived
+
+    def present(self) -> list[str]:
+        return ["a"]
+
+    async def query(self, at: str, query: str, /, **arguments: str) -> Any:
+        return str(self._held)
+
+    async def state(self, name: str) -> tuple[int, str]:
+        return 7, "same"
+
+    async def archived_unknown(self, name: str, app: str, command: str) -> int:
+        return self._archived
+
+
+@pytest.mark.parametrize(("held", "archived", "passed"), [(9, 0, False), (9, 1, True), (8, 1, False), (11, 1, False)])
+async def test_as_many_may_be_missing_as_heals_keep_without_knowing(held: int, archived: int, passed: bool) -> None:
+    async with aiohttp.ClientSession() as http:
+        clients = Clients(http, dict, count=1, linearizable=False)
+    clients.rows["client-1"].acknowledged = 10
+    acknowledged, *_ = await judge_states(Archived(held, archived), clients, deadline_s=0.1)
+    assert (acknowledged.name, acknowledged.passed) == ("acknowledged", passed)
+    assert passed or f"told that it wrote 10; a holds {held}" in acknowledged.text
+
+
+async def test_the_last_writes_of_a_server_that_died_alone_are_found_in_the_archive(tmp_path: Path) -> None:
+    async with RealCluster(tmp_path, 2, pace="fast") as cluster:
+        server, heir = await cluster.server(), await cluster.heir()
+        cluster.partition(server, heir)
+
+        async def alone() -> bool:
+            status, answer = await cluster.call(server, "kv/incr", key="row")
+            return status == 200 and answer["receipt"]["durability"] == "alone"
+
+        await cluster.wait_for(alone, "the server acknowledges alone")
+        await cluster.wait_for(lambda: cluster.serves(heir), "the heir serves its side")
+        for _ in range(5):
+            await cluster.call(heir, "kv/incr", key="other")
+        await cluster.call(server, "kv/incr", key="row")
+        await cluster.kill(server)
+        await cluster.mend()
+        await cluster.settled(2)
+        async with cluster.http.get(f"{cluster[heir].url}/heals") as answer:
+            (heal,) = (await answer.json())["heals"]
+        unknown = await cluster.archived_unknown(heir, "kv", "incr")
+        assert unknown == heal["fates"].get("unknown", 0) > 0, heal
+        assert await cluster.archived_unknown(heir, "kv", "set") == 0

@@ -203,6 +203,7 @@ def test_options_are_for_tests_that_do_not_say_it(pytester: pytest.Pytester) -> 
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_clusters_of_several_workers_do_not_clash(pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     pytester.makepyfile(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -29,6 +30,20 @@ async def state_of(http: aiohttp.ClientSession, url: str) -> tuple[int, str] | N
     """
     said = await _look(http, f"{url}/drills/state")
     return None if said is None else (said["applied"], said["digest"])
+
+
+async def archived_unknown(http: aiohttp.ClientSession, url: str, app: str, command: str) -> int:
+    """How many of an application's commands heals left in the archive alone, not knowing whether anybody was told.
+
+    They are the last ones of a server that died (docs/how-to/after-a-split.md). 0 while the peer does not answer.
+    """
+    total = 0
+    for heal in (await _look(http, f"{url}/heals") or {"heals": []})["heals"]:
+        if heal["fates"].get("unknown"):
+            told = await _look(http, f"{url}/heals?heal={quote(heal['heal'])}") or {"heals": []}
+            entries = [entry for one in told["heals"] for entry in one["entries"]]
+            total += sum((e["app"], e["command"], e["fate"]) == (app, command, "unknown") for e in entries)
+    return total
 
 
 async def _look(http: aiohttp.ClientSession, url: str) -> dict[str, Any] | None:

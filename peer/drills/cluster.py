@@ -269,6 +269,10 @@ class RealCluster:
         """How many entries a peer has applied, and the hash of its state; None while it does not answer."""
         return await asking.state_of(self.http, self[name].url)
 
+    async def archived_unknown(self, name: str, app: str, command: str) -> int:
+        """How many of these commands are in the archive alone, and nobody knows whether they were acknowledged."""
+        return await asking.archived_unknown(self.http, self[name].url, app, command)
+
     async def serves(self, name: str) -> bool:
         """Whether a peer serves, as it says itself."""
         status = await self.status(name)

@@ -90,6 +90,10 @@ class RemoteTarget:
         """How many entries a peer has applied, and the hash of its state; None while it does not answer."""
         return await asking.state_of(self._http, self._url(name))
 
+    async def archived_unknown(self, name: str, app: str, command: str) -> int:
+        """How many of these commands are in the archive alone, and nobody knows whether they were acknowledged."""
+        return await asking.archived_unknown(self._http, self._url(name), app, command)
+
     # Processes
 
     async def kill(self, names: Sequence[str]) -> None:
