@@ -1,11 +1,14 @@
 """The log server: log time, levels, and nothing that looks like a line and is none."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
 import pytest
 from app_room import SECOND_NS, Room, room_of
 from heal_fake import Side
 
+from tanist.peer.application import Here
 from tanist.peer.apps import logs as module
 from tanist.peer.apps.logs import TEXT_LENGTH_MAX, Logs
 from tanist.peer.errors import BadRequest
@@ -56,6 +59,36 @@ def test_lines_are_bounded_and_so_is_an_answer(room: Room, monkeypatch: pytest.M
     for n in range(4):
         room.call("a", "log", "INFO", str(n))
     assert [line["text"] for line in room.ask("a", "tail")] == ["2", "3"]
+
+
+class Folder:
+    """The part of a `Here` that is used."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+
+def test_each_peer_has_the_lines_in_a_file_none_torn_and_of_bounded_size(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = cast("Here", Folder(tmp_path))
+    for n in range(2):
+        room.call("a", "log", "INFO", f"line {n}")
+        room.state.effect(here, room.events[-1])
+    file = tmp_path / module.FILE
+    assert file.read_text().splitlines() == room.said("b", "tail")
+    file.write_bytes(file.read_bytes() + b"torn")
+    room.state.effect(here, room.events[-1])
+    assert [line.split(" ", 2)[-1] for line in file.read_text().splitlines()] == [
+        "line 0",
+        "line 1",
+        "torn",
+        "line 1",
+    ]
+    monkeypatch.setattr(module, "FILE_BYTES_MAX", 10)
+    room.state.effect(here, room.events[-1])
+    assert len(file.read_text().splitlines()) == 1
+    assert len((tmp_path / "lines.1.log").read_text().splitlines()) == 4
 
 
 def test_after_a_split_lines_stand_at_their_own_time() -> None:

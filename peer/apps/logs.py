@@ -2,11 +2,23 @@
 
 from bisect import insort
 from datetime import UTC, datetime
+from os import SEEK_END
 from typing import Literal
 
 import msgspec
 
-from tanist.peer.application import Application, Choice, Context, Event, Refused, Superseded, command, query
+from tanist.peer.application import (
+    Application,
+    Choice,
+    Context,
+    Event,
+    Here,
+    Published,
+    Refused,
+    Superseded,
+    command,
+    query,
+)
 from tanist.peer.apps.checks import checked_text
 
 Level = Literal["INFO", "WARN", "ERROR"]
@@ -17,6 +29,12 @@ LINES_MAX = 10_000
 """Lines kept."""
 TAIL_MAX = 1000
 """Lines in one answer, which must fit into a reply: 1 MB of the longest texts would not, in any script."""
+
+
+FILE = "lines.log"
+"""Each peer's own file of the lines, in the application's folder of its data."""
+FILE_BYTES_MAX = 10 << 20
+"""Bytes of the file; a full one is kept beside it until the next is full."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -40,7 +58,11 @@ class Logged(Event):
 
 
 class Logs(Application):
-    """A log that many programs write to: lines with the log's own time, so that no two clocks have to agree."""
+    """A log that many programs write to: lines with the log's own time, so that no two clocks have to agree.
+
+    Each peer also writes them to a file of its own, `apps/logs/lines.log` in its data, which other tools can read.
+    After a crash of the peer the last lines may stand there twice; what it learned from a snapshot is not there.
+    """
 
     lines: list[Line]
 
@@ -57,6 +79,16 @@ class Logs(Application):
             raise Refused(f"Ask for 1 to {TAIL_MAX} lines", "bad_number")
         found = [line for line in self.lines if level in (None, line.level)]
         return found[-n:]
+
+    def effect(self, here: Here, happened: Published) -> None:
+        """Write a line to this peer's file: one write, on a line of its own also after one that a crash cut short."""
+        path = here.folder / FILE
+        if path.exists() and path.stat().st_size >= FILE_BYTES_MAX:
+            path.replace(path.with_suffix(".1.log"))
+        with path.open("a+b") as file:
+            file.seek(max(0, file.seek(0, SEEK_END) - 1))
+            torn = file.read() not in (b"", b"\n")
+            file.write(b"\n" * torn + happened.line.encode() + b"\n")
 
     def healed(self, ctx: Context, lost: Superseded) -> Choice:
         """Lines of the other side come in at their own time: a log tells when something was."""
