@@ -295,6 +295,8 @@ def test_call_of_a_query_is_read_and_prints_nothing_for_nothing(peer: FakePeer) 
     peer.answers["/apps/kv/get"] = (200, {"result": ["a", "b"]})
     assert tanist("call", "--at", peer.url, "kv", "get", "k") == (0, "a\nb\n", "")
     assert json.loads(tanist("call", "--at", peer.url, "--json", "kv", "get", "k")[1]) == {"result": ["a", "b"]}
+    peer.answers["/apps/kv/get"] = (200, {"result": {"a": 1}, "lines": ["a table", "of one"]})
+    assert tanist("call", "--at", peer.url, "kv", "get", "k") == (0, "a table\nof one\n", "")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from http_fake import FakePeer, Web, raw, serving
 from yarl import URL
 
 from tanist.peer.application.events import Published
+from tanist.peer.apps.calculator import Calculator
 from tanist.peer.errors import CallError, NoServer, Refused, UnknownOutcome, WriteSuperseded
 from tanist.peer.gateways import http_events, http_requests
 from tanist.peer.gateways.http import AddressInUse, HttpGateway
@@ -121,6 +122,18 @@ async def test_the_wrong_method_is_405_naming_the_right_one(web: Web) -> None:
         async with web.session.request(method, f"http://{web.address}{path}") as answer:
             assert (method, path, answer.status, answer.headers["Allow"]) == (method, path, 405, right)
             assert (await answer.json())["error"]["code"] == "method_not_allowed"
+
+
+async def test_a_result_with_a_form_of_its_own_comes_with_its_lines(web: Web) -> None:
+    web.peer.applications["calculator"] = Calculator()  # type: ignore[assignment]
+    web.peer.answer = [{"expression": "1 + 1", "result": "2"}]
+    assert (await web.ask("GET", "/apps/calculator/history"))[1] == {"result": web.peer.answer, "lines": ["1 + 1 = 2"]}
+    # What a split superseded has no result of its type.
+    web.peer.answer = [5]
+    assert (await web.ask("GET", "/apps/calculator/history"))[1] == {"result": [5]}
+    web.peer.answer = "2"
+    _, said = await web.ask("POST", "/apps/calculator/calculate", json={"expression": "1 + 1"})
+    assert set(said) == {"result", "receipt"}
 
 
 async def test_query_arguments_are_converted_by_their_types(web: Web) -> None:

@@ -230,7 +230,7 @@ def call(
         complain(f"a split healed, and commands acknowledged here do not hold ({client.superseded}): see tanist heals")
     if json:
         say_json(answer)
-    elif text := value_lines(answer.get("result")):
+    elif text := value_lines(answer.get("lines", answer.get("result"))):
         say(text)
     return Exit.OK
 

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from tanist.peer.application.specification import Operation
 from tanist.peer.errors import BadRequest, NotFound, UnknownOutcome
 from tanist.peer.gateways import http_drills
 from tanist.peer.gateways.directory import Directory
@@ -28,6 +29,7 @@ from tanist.peer.gateways.http_events import EventSockets
 from tanist.peer.gateways.http_page import CONTENT_SECURITY_POLICY, PAGE
 from tanist.peer.gateways.http_requests import TIMEOUT_DEFAULT_S, Bodies, key_from, read_body, timeout_from
 from tanist.peer.gateways.http_values import decode_object, from_json, from_query, in_order, parse_query, to_json
+from tanist.peer.gateways.words import drawn
 
 READS = ("local", "server", "linearizable")
 PAGE_HEADERS = {
@@ -132,7 +134,7 @@ class Routes:
             reply = await self._peer.call(app, name, *arguments, idempotency_key=key, timeout_s=timeout_s)
         finally:
             self._bodies.release(reserved)
-        return json_answer({"result": to_json(reply.result), "receipt": reply.receipt})
+        return json_answer(_told(operation, reply.result) | {"receipt": reply.receipt})
 
     async def _query(self, app: str, name: str, query: str) -> JsonAnswer:
         operation = self._directory.find(app, name)
@@ -153,7 +155,7 @@ class Routes:
         # All callers of this gateway share one session: an error would hit whoever comes next, a header hurts nobody.
         superseded = self._peer.superseded()
         extra = f"{SUPERSEDED_HEADER}: {superseded}\r\n".encode() if superseded else b""
-        return json_answer({"result": to_json(result)}, extra=extra)
+        return json_answer(_told(operation, result), extra=extra)
 
     async def _page(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> web.Response:
         return web.Response(text=PAGE, content_type="text/html", headers=PAGE_HEADERS)
@@ -238,6 +240,12 @@ class Routes:
             return decode_object(await read_body(request))
         finally:
             self._bodies.release(reserved)
+
+
+def _told(operation: Operation, result: Any) -> dict[str, Any]:
+    """A result, and its lines where people should see it otherwise."""
+    lines = drawn(operation, result)
+    return {"result": to_json(result)} | ({} if lines is None else {"lines": lines})
 
 
 def _read_from(values: list[bytes]) -> str:

@@ -5,7 +5,7 @@ the line, others with spaces in them stand in double quotes.
 """
 
 import re
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -108,6 +108,22 @@ def lines_of(operation: Operation, result: Any) -> list[str] | None:
     if isinstance(shown, dict):
         return [f"{_text(key)} {_text(value)}" for key, value in shown.items()]
     return _lines(shown)
+
+
+def drawn(operation: Operation, result: Any) -> list[str] | None:
+    """The lines of a result that has a form of its own for people: a Struct with a `__str__`, or a list of such.
+
+    None for all others, and for one whose `__str__` fails: the result itself says as much.
+    """
+    hint = operation.result
+    if get_origin(hint) is list:
+        (hint,) = get_args(hint)
+    if not (isinstance(hint, type) and issubclass(hint, msgspec.Struct)) or hint.__str__ is object.__str__:
+        return None
+    try:
+        return lines_of(operation, result)
+    except Exception:
+        return None
 
 
 def _lines(value: Any) -> list[str]:
