@@ -52,6 +52,7 @@ def test_without_a_name_it_lists_what_there_is(capsys: pytest.CaptureFixture[str
             ["server-crash", "--at", "http://127.0.0.1:9", "--peers", "3"],
             "--at takes one drill, and the peers as they are",
         ),
+        (["server-crash", "--at", "http://127.0.0.1:9", "--json"], "with --at say --yes too"),
         (["--all", "--at", "http://127.0.0.1:9"], "--at takes one drill, and the peers as they are"),
     ],
 )

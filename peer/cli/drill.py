@@ -78,6 +78,8 @@ def drill(asked: Asked) -> int:
 def _check(asked: Asked) -> None:
     if asked.at and (asked.all or asked.peers or asked.safety or not asked.what):
         raise VerbError(Exit.USAGE, "--at takes one drill, and the peers as they are: no --all, --peers or --safety")
+    if asked.at and asked.json and not asked.yes:
+        raise VerbError(Exit.USAGE, "--json asks nobody: with --at say --yes too")
     if asked.all and asked.what:
         raise VerbError(Exit.USAGE, f"--all runs every drill: leave out {asked.what}, or --all")
     if asked.pace not in PACES:
