@@ -37,7 +37,7 @@ class Auth(Application):
 
     @command
     def register(self, ctx: Context, user: str, salt: bytes, proof: bytes) -> str:
-        """Keep the hash of a new account's password."""
+        """Open an account."""
         checked_name(user, "user")
         if user in self.accounts:
             raise Refused("There is such a user", "user_taken")
@@ -48,13 +48,13 @@ class Auth(Application):
 
     @prepare("register")
     def choose(self, asking: Asking, user: str, password: Secret[str]) -> tuple[str, bytes, bytes]:
-        """Open an account."""
+        """A salt and a hash instead of the password."""
         salt = new_salt()
         return user, salt, hashed(_checked(password), salt)
 
     @command
     def login(self, ctx: Context, user: str, proof: bytes) -> str:
-        """Compare a proof of the password with the one that is kept."""
+        """Log in."""
         account = self.accounts.get(user)
         if account is None:
             # As for a wrong password: nobody learns which users there are.
@@ -65,7 +65,7 @@ class Auth(Application):
 
     @prepare("login")
     def prove(self, asking: Asking, user: str, password: Secret[str]) -> tuple[str, bytes]:
-        """Log in."""
+        """A hash instead of the password, with the salt that is kept."""
         # For a user that is not there something is hashed too: the time tells nothing.
         salt = asking.query("salt_of", user) or new_salt()
         return user, hashed(password[:PASSWORD_LENGTH_MAX], salt)
@@ -90,7 +90,7 @@ class Auth(Application):
 
     @command
     def passwd(self, ctx: Context, old_proof: bytes, salt: bytes, proof: bytes) -> str:
-        """Keep another hash, if the proof of the old password is right; other logins of the user end."""
+        """Change your password; all other logins of yours end."""
         user = self._user(ctx)
         account = self.accounts[user]
         self._check(ctx, account, old_proof)
@@ -100,7 +100,7 @@ class Auth(Application):
 
     @prepare("passwd")
     def choose_other(self, asking: Asking, old: Secret[str], new: Secret[str]) -> tuple[bytes, bytes, bytes]:
-        """Change your password; all other logins of yours end."""
+        """Hashes instead of the passwords."""
         old_salt, salt = asking.query("own_salt") or new_salt(), new_salt()
         return hashed(old[:PASSWORD_LENGTH_MAX], old_salt), salt, hashed(_checked(new), salt)
 

@@ -45,7 +45,7 @@ class Notifications(Application):
 
     @command
     def admin(self, ctx: Context, salt: bytes, proof: bytes) -> str:
-        """Compare a proof of the password with the one that is kept; the first is kept."""
+        """Become the administrator; the first time, choose the password."""
         if wait_s := self.tries.wait_s(ctx.time_ns):
             raise Refused(f"Too many wrong tries: wait {wait_s:.0f} s", "too_many_tries")
         if not self.proof:
@@ -59,7 +59,7 @@ class Notifications(Application):
 
     @prepare("admin")
     def prove(self, asking: Asking, password: Secret[str]) -> tuple[bytes, bytes]:
-        """Become the administrator; the first time, choose the password."""
+        """A hash instead of the password, with the salt that is kept."""
         if not 0 < len(password) <= PASSWORD_LENGTH_MAX:
             raise Refused(f"A password has 1 to {PASSWORD_LENGTH_MAX} characters", "bad_password")
         salt = asking.query("kept_salt") or new_salt()
