@@ -10,32 +10,27 @@ import contextlib
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 
-from tanist.peer.drills import asking
-from tanist.peer.drills.asking import CALL_S, Status
+from tanist.peer.drills.asking import CALL_S
 from tanist.peer.drills.clients import Clients
-from tanist.peer.drills.conditions import Condition, agreed, one_server, told
 from tanist.peer.drills.network import CUT, Network
 from tanist.peer.drills.process import ENDED_S, ClusterError, PeerProcess
+from tanist.peer.drills.watched import DEADLINE_S, Watched
 from tanist.peer.faults import Conditions, Pause, pause
 from tanist.peer.faults.processes import PAUSE_S_MAX
 
-POLL_S = 0.02
-"""Between two looks at a condition: well below what is measured, and little work for the peers."""
-DEADLINE_S = 20.0
-"""How long a condition may take to come true, unless said otherwise."""
 SIZE_MAX = 9
 """Peers of one cluster: as many as one machine may be asked to run beside a test."""
 NAMES = "abcdefghi"
 """What peers are called, where nobody names them."""
 
 
-class RealCluster:
+class RealCluster(Watched):
     """Peers of one cluster. `async with`, which founds it, and in the end leaves no process behind.
 
     Peers are named; what is asked of one that does not run, or was never started, raises `ClusterError`.
@@ -111,17 +106,8 @@ class RealCluster:
                 if peer.running:
                     peer.signal(signal.SIGKILL)
 
-    def __getitem__(self, name: str) -> PeerProcess:
-        peer = self.peers.get(name)
-        if peer is None:
-            raise ClusterError(f"there is no peer {name!r}; there are: {', '.join(self.peers) or 'none'}")
-        return peer
-
-    def present(self) -> list[str]:
-        """The names of those whose process runs and is not paused."""
-        return [name for name, peer in self.peers.items() if peer.running and not self._is_paused(name)]
-
-    def _is_paused(self, name: str) -> bool:
+    def is_paused(self, name: str) -> bool:
+        """See `Watched.is_paused`."""
         pause = self._pauses.get(name)
         return pause is not None and not pause.over
 
@@ -255,164 +241,10 @@ class RealCluster:
             raise ClusterError("this cluster was made with links=False: nothing stands between its peers")
         return self.network
 
-    # Looking
-
-    async def status(self, name: str) -> Status | None:
-        """What a peer says of itself; None while it does not answer."""
-        return await asking.status_of(self.http, self[name].url)
-
-    async def statuses(self) -> list[Status | None]:
-        """What each peer that is present says of itself."""
-        return list(await asyncio.gather(*(self.status(name) for name in self.present())))
-
-    async def state(self, name: str) -> tuple[int, str] | None:
-        """How many entries a peer has applied, and the hash of its state; None while it does not answer."""
-        return await asking.state_of(self.http, self[name].url)
-
-    async def archived_unknown(self, name: str, app: str, command: str) -> int:
-        """How many of these commands are in the archive alone, and nobody knows whether they were acknowledged."""
-        return await asking.archived_unknown(self.http, self[name].url, app, command)
-
-    async def serves(self, name: str) -> bool:
-        """Whether a peer serves, as it says itself."""
-        status = await self.status(name)
-        return status is not None and status["role"] == "server"
-
-    async def servers(self) -> list[str]:
-        """The names of all present that say they serve."""
-        return [s["name"] for s in await self.statuses() if s is not None and s["role"] == "server"]
-
-    async def server(self) -> str:
-        """The one server's name; waits until there is exactly one."""
-        found: list[str] = []
-
-        async def one() -> bool:
-            found[:] = await self.servers()
-            return len(found) == 1
-
-        await self.wait_for(one, told(one_server))
-        return found[0]
-
-    async def heir(self) -> str:
-        """The first of the server's fallback list; waits until there is one."""
-        found: list[str] = []
-
-        async def listed() -> bool:
-            status = await self.status(await self.server())
-            found[:] = [entry["name"] for entry in status["fallbacks"]] if status else []
-            return bool(found)
-
-        await self.wait_for(listed, "the server has a fallback")
-        return found[0]
-
-    async def bystander(self) -> str:
-        """A peer that is present and neither serves nor is the heir: it sees nothing of a failover but the delay."""
-        server, heir = await self.server(), await self.heir()
-        others = [name for name in self.present() if name not in (server, heir)]
-        if not others:
-            raise ClusterError("nobody is left beside the server and its heir")
-        return others[0]
-
-    # Waiting
-
-    async def until(self, condition: Condition, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until a condition holds (conditions.py, or your own); fails when the deadline comes first."""
-        await self.wait_for(lambda: condition(self), told(condition), deadline_s)
-
-    async def wait_for(self, check: Callable[[], Awaitable[object]], what: str, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until a check gives something true; fails with `what` when the deadline comes first."""
-        try:
-            async with asyncio.timeout(deadline_s):
-                while not await check():  # noqa: ASYNC110 (peers are other processes: nothing here can tell an event)
-                    await asyncio.sleep(POLL_S)
-        except TimeoutError:
-            raise ClusterError(f"not within {deadline_s:g} s: {what}") from None
-
-    async def until_serves(self, name: str, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until a peer says it serves; fails at once when its process ends instead."""
-
-        async def serving() -> bool:
-            self._must_run(name)
-            return await self.serves(name)
-
-        await self.wait_for(serving, f"{name} serves", deadline_s)
-
-    async def until_answers(self, name: str, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until a peer answers, whatever its role; fails at once when its process ends instead."""
-
-        async def answers() -> bool:
-            self._must_run(name)
-            return await self.status(name) is not None
-
-        await self.wait_for(answers, f"{name} answers", deadline_s)
-
-    def _must_run(self, name: str) -> None:
-        if not self[name].running:
-            raise ClusterError(f"{name} ended instead of coming up:\n{self[name].story()}")
-
-    async def until_logged(self, name: str, event: str, deadline_s: float = DEADLINE_S, after: int = 0) -> None:
-        """Wait until a peer's election log has an event, from its line `after` on."""
-
-        async def logged() -> bool:
-            return bool(self[name].events(event, after=after))
-
-        await self.wait_for(logged, f"{name}'s election log has {event}", deadline_s)
-
-    async def settled(self, members: int | None = None, deadline_s: float = DEADLINE_S) -> str:
-        """Wait until one serves, the rest that is present follows it, and all these count; gives the server's name.
-
-        `members`: how many the roster must have.
-        """
-        named: list[str] = []
-
-        async def calm() -> bool:
-            named[:] = [agreed(await self.statuses(), members)]
-            return bool(named[0])
-
-        await self.wait_for(calm, f"one serves and all others follow it, {members or 'any'} members", deadline_s)
-        return named[0]
-
-    # Data
-
     def clients(self, count: int = 3, seed: int = 0) -> Clients:
         """Clients that write to and read from `kv` at all peers; to be started and stopped."""
         urls = lambda: {name: peer.url for name, peer in self.peers.items() if peer.flags}  # noqa: E731
         return Clients(self.http, urls, count=count, linearizable=self.safety == "quorum", seed=seed)
-
-    async def call(
-        self, at: str, command: str, idempotency: str = "", timeout_s: float = CALL_S, /, **arguments: object
-    ) -> tuple[int, dict[str, Any]]:
-        """Have a command ("kv/set") done at a peer; gives the HTTP status and the answer."""
-        return await asking.call(self.http, self[at].url, command, arguments, idempotency, timeout_s)
-
-    async def ask(
-        self, at: str, query: str, arguments: Mapping[str, str], read: str = "local"
-    ) -> tuple[int, dict[str, Any]]:
-        """Ask a peer a query ("kv/get"), to be read locally, at the server or linearizably; as `call` otherwise."""
-        return await asking.query(self.http, self[at].url, query, arguments, read)
-
-    async def query(self, at: str, query: str, /, **arguments: str) -> Any:
-        """Ask a peer's own copy ("kv/get"); gives the result, None where it cannot answer yet."""
-        try:
-            status, answer = await self.ask(at, query, arguments)
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            return None
-        return answer["result"] if status == 200 else None
-
-    async def until_everywhere(self, key: str, value: str, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until every peer that is present has this value under this key of `kv`, in its own copy."""
-        seen: dict[str, Any] = {}
-
-        async def same() -> bool:
-            seen.clear()
-            for name in self.present():
-                seen[name] = await self.query(name, "kv/get", key=key)
-            return all(value == here for here in seen.values())
-
-        try:
-            await self.wait_for(same, "", deadline_s)
-        except ClusterError:
-            raise ClusterError(f"{key} should be {value} everywhere, and is {seen}") from None
 
 
 def now() -> float:

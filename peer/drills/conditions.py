@@ -10,25 +10,25 @@ from tanist.election.settings import ElectionSettings
 from tanist.peer.drills.asking import Status
 
 if TYPE_CHECKING:
-    from tanist.peer.drills.cluster import RealCluster
+    from tanist.peer.drills.watched import Watched
 
 LISTED_MAX = ElectionSettings().fallbacks
 """The longest fallback list that a server publishes."""
-Condition = Callable[["RealCluster"], Awaitable[bool]]
+Condition = Callable[["Watched"], Awaitable[bool]]
 """The first line of its docstring says what was waited for, when that did not come."""
 
 
-async def one_server(cluster: "RealCluster") -> bool:
+async def one_server(cluster: "Watched") -> bool:
     """Exactly one peer serves."""
     return len(await cluster.servers()) == 1
 
 
-async def no_server(cluster: "RealCluster") -> bool:
+async def no_server(cluster: "Watched") -> bool:
     """Nobody serves."""
     return not await cluster.servers()
 
 
-async def in_sync(cluster: "RealCluster") -> bool:
+async def in_sync(cluster: "Watched") -> bool:
     """One serves, and all others that run follow it and hold what it holds."""
     return bool(agreed(await cluster.statuses()))
 
@@ -36,7 +36,7 @@ async def in_sync(cluster: "RealCluster") -> bool:
 def serves(name: str) -> Condition:
     """This peer serves, and no other does."""
 
-    async def condition(cluster: "RealCluster") -> bool:
+    async def condition(cluster: "Watched") -> bool:
         return await cluster.servers() == [name]
 
     condition.__doc__ = f"{name} serves, and no other does."
@@ -46,7 +46,7 @@ def serves(name: str) -> Condition:
 def follows(name: str, server: str) -> Condition:
     """This peer follows that server."""
 
-    async def condition(cluster: "RealCluster") -> bool:
+    async def condition(cluster: "Watched") -> bool:
         status = await cluster.status(name)
         found = status["server"] if status else None
         return found is not None and found["name"] == server

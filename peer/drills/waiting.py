@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-POLL_S = 0.03
+POLL_S = 0.02
 """Between two looks: little beside what is measured, and little work for the peers."""
 
 
-async def until(check: Callable[[], Awaitable[bool]], limit_s: float) -> bool:
-    """Look again and again until a check is true; whether it was within so many seconds."""
+async def until(check: Callable[[], Awaitable[object]], limit_s: float) -> bool:
+    """Look again and again until a check gives something true; whether it was within so many seconds."""
     try:
         async with asyncio.timeout(limit_s):
             while not await check():  # noqa: ASYNC110 (peers are other processes: nothing here can tell an event)

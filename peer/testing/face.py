@@ -6,10 +6,11 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar, cast
 
 from tanist.peer.drills.asking import CALL_S, Status
-from tanist.peer.drills.cluster import DEADLINE_S, POLL_S
 from tanist.peer.drills.conditions import Condition, told
 from tanist.peer.drills.history import History
 from tanist.peer.drills.process import ClusterError, Event
+from tanist.peer.drills.waiting import POLL_S
+from tanist.peer.drills.watched import DEADLINE_S
 from tanist.peer.faults import Conditions
 from tanist.peer.faults.processes import PAUSE_S_MAX
 from tanist.peer.testing.background import Background

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from tanist.peer.drills.cluster import DEADLINE_S, RealCluster, now
+from tanist.peer.drills.cluster import RealCluster, now
 from tanist.peer.drills.process import last_words
+from tanist.peer.drills.watched import DEADLINE_S
 from tanist.peer.electionlog.catalogue import CATALOGUE
 from tanist.peer.electionlog.checks.check import check
 from tanist.peer.electionlog.files import FILE_NAME
