@@ -29,7 +29,7 @@ from zlib import crc32
 import msgspec
 
 from tanist.election.entries import Command, SessionOpened
-from tanist.election.idempotency import KeyRecord, KeyTable
+from tanist.election.idempotency import KeysState, KeyTable
 from tanist.election.opensession import ALL_APPLIED, OpenSession, Skipped
 
 SESSIONS_MAX = 100_000
@@ -89,7 +89,7 @@ class SessionsState(msgspec.Struct, frozen=True, array_like=True):
     """A whole table in a snapshot; `members` are the peers whose ended sessions are held."""
 
     sessions: list[SessionRecord]
-    keys: list[KeyRecord]
+    keys: KeysState
     ended: list[EndedRecord]
     members: list[str] = []
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tanist.election import idempotency, opensession
 from tanist.election import sessions as module
 from tanist.election.entries import Command, SessionOpened
-from tanist.election.idempotency import KEY_LIFE_NS
+from tanist.election.idempotency import KEY_LIFE_NS, STEP_NS_MAX, KeysState
 from tanist.election.opensession import OpenSession
 from tanist.election.sessions import ENDED_LIFE_NS, SessionsState, SessionTable
 
@@ -260,14 +260,28 @@ def test_a_key_with_another_body_is_an_error(table: SessionTable, execute: Count
 
 def test_a_key_lives_its_log_time_and_no_longer(table: SessionTable, execute: Counting) -> None:
     table.once(command(1, "b", key="k"), 100, execute)
-    assert table.once(command(2, "b", key="k"), 100 + KEY_LIFE_NS, execute) == b"1"
-    assert table.once(command(3, "b", key="k"), 101 + KEY_LIFE_NS, execute) == b"2"
+    steps = KEY_LIFE_NS // STEP_NS_MAX
+    for n in range(1, steps + 1):
+        assert table.once(command(1 + n, "b", key="k"), 100 + n * STEP_NS_MAX, execute) == b"1"
+    assert table.once(command(2 + steps, "b", key="k"), 101 + KEY_LIFE_NS, execute) == b"2"
+
+
+def test_a_clock_that_leaps_forgets_no_key(table: SessionTable, execute: Counting) -> None:
+    """A wall clock was set, or a server with another clock took over: just then callers ask again."""
+    table.once(command(1, "b", key="k"), 100, execute)
+    for leap in (1, 2, 3):
+        assert table.once(command(1 + leap, "b", key="k"), 100 + leap * 3600 * 10**9, execute) == b"1"
+    # The age is part of the state: whoever restores it forgets keys when all others do.
+    state = table.state()
+    table.restore(state)
+    assert table.state() == state and state.keys.age_ns == 100 + 3 * STEP_NS_MAX
 
 
 def test_a_full_key_table_says_so_and_recovers(
     table: SessionTable, execute: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "KEYS_MAX", 2)
+    monkeypatch.setattr(idempotency, "STEP_NS_MAX", 2 * KEY_LIFE_NS)
     for n in (1, 2):
         table.once(command(n, key=f"k{n}"), 0, execute)
     assert table.once(command(3, key="k3"), 0, execute) == b"!overloaded"
@@ -277,6 +291,7 @@ def test_a_full_key_table_says_so_and_recovers(
 
 def test_key_bytes_are_bounded(table: SessionTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "KEYS_BYTES_MAX", 50)
+    monkeypatch.setattr(idempotency, "STEP_NS_MAX", 2 * KEY_LIFE_NS)
     table.once(command(1, key="k" * 60), 0, lambda *_: b"x")
     assert table.once(command(2, key="k2"), 0, lambda *_: b"x") == b"!overloaded"
     assert table.once(command(3, key="k2"), 1 + KEY_LIFE_NS, lambda *_: b"y") == b"y"
@@ -315,7 +330,7 @@ def test_a_restored_table_goes_on_where_it_was(table: SessionTable, execute: Cou
 
 
 def test_a_state_that_does_not_add_up_is_refused(table: SessionTable) -> None:
-    broken = SessionsState([module.SessionRecord("s", "p", "", 1, [1, 2], [b"x"])], [], [])
+    broken = SessionsState([module.SessionRecord("s", "p", "", 1, [1, 2], [b"x"])], KeysState(), [])
     with pytest.raises(ValueError, match="zip"):
         table.restore(broken)
     assert table.get("s") is not None

@@ -68,7 +68,7 @@ SESSIONS: tuple[Bug, ...] = (
         "key-not-kept",
         "an idempotency key gives the first reply across sessions",
         "election/idempotency.py",
-        "        self._remember(KeyRecord(command.key, digest, reply, time_ns))\n",
+        "        self._remember(KeyRecord(command.key, digest, reply, self._age_ns))\n",
         "",
         "tests/test_sessions.py",
     ),
