@@ -432,6 +432,9 @@ class Peer:
     async def _end_soon(self, code: int, why: str) -> None:
         if self._running:
             self._driver.feed(GoodbyeAsked(why))
+            # No answer will come any more, and ending would wait for it.
+            self._clients.refuse_new()
+            self._clients.close()
         await asyncio.sleep(0)
         await self._close(why, code)
         if not self._ended.done():

@@ -175,9 +175,10 @@ async def test_a_disk_that_takes_nothing_ends_the_peer_and_nothing_is_lost(
     async with running(tmp_path, "a") as (peer,):
         await peer.call("kv", "set", "k", "kept")
         assert (await ask(peer, "POST", "/drills/fault", json={"kind": kind, "for_ms": 60_000}))[0] == 200
-        with contextlib.suppress(CallError):
-            await peer.call("kv", "set", "k", "lost", timeout_s=5)
+        # Whoever waits is told at once that it may be done, however long it would have waited.
         async with asyncio.timeout(DEADLINE_S):
+            status, answer = await ask(peer, "POST", "/apps/kv/set?timeout=300", json={"key": "k", "value": "lost"})
+            assert status == 504 and answer["error"]["code"] == "unknown_outcome"
             assert await peer.wait_stopped() == 1
         assert says in events(tmp_path, "a", "peer_stopped")[-1]["reason"]
     async with running(tmp_path, "a") as (again,):
@@ -215,6 +216,16 @@ async def test_a_wrong_clock_changes_nothing_but_the_times_that_are_told(tmp_pat
             assert abs(clock.wall_ns() - real) < 60e9
         assert server.status().term == term and client.status().term == term
         assert events(tmp_path, "b", "server_lost") == []
+
+
+async def test_a_command_asked_for_again_after_a_clock_leapt_is_done_once(tmp_path: Path) -> None:
+    async with running(tmp_path, "a") as (peer,):
+        before = await peer.call("kv", "incr", "n", idempotency_key="once")
+        await ask(
+            peer, "POST", "/drills/fault", json={"kind": "clock_offset", "for_ms": 60_000, "offset_ms": 7_200_000}
+        )
+        again = await peer.call("kv", "incr", "n", idempotency_key="once")
+        assert before.result == again.result == 1
 
 
 async def test_a_stalled_loop_is_told(tmp_path: Path) -> None:
