@@ -336,8 +336,12 @@ async def go_on(app: str, play: AsyncIterator[None]) -> None:
         raise
 
 
+OTHER_PROTOCOLS = {"packets", "sums", "positions", "lantern", "hosts"}
+"""Applications for clients that speak no lines: they are played with their own gateways."""
+
+
 def test_every_application_is_played() -> None:
-    assert set(PLAYS) == set(BUILT_IN)
+    assert set(PLAYS) <= set(BUILT_IN) <= {*PLAYS, *OTHER_PROTOCOLS}
 
 
 @pytest.mark.slow
