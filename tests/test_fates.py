@@ -13,14 +13,21 @@ from hypothesis import strategies as st
 
 from tanist.election.entries import Kind
 from tanist.election.sessions import ENDED_LIFE_NS, SESSIONS_MAX
-from tanist.peer.application import Choice, Context, Superseded, command
+from tanist.peer.application import Application, Choice, Context, Superseded, command
 from tanist.peer.application import heals as heals_module
 from tanist.peer.application.machine import Machine
 from tanist.peer.application.replies import decode_reply, error_code
 from tanist.peer.apps import names as names_module
+from tanist.peer.apps.auction import Auction
 from tanist.peer.apps.chat import Chat
 from tanist.peer.apps.counter import Counter as CounterApp
+from tanist.peer.apps.guess import Guess
 from tanist.peer.apps.kv import Kv
+from tanist.peer.apps.monitor import Monitor
+from tanist.peer.apps.presence import Presence
+from tanist.peer.apps.quiz import Quiz
+from tanist.peer.apps.rps import Rps
+from tanist.peer.apps.tictactoe import TicTacToe
 from tanist.peer.errors import KeyReused, WriteSuperseded
 
 
@@ -680,3 +687,54 @@ def test_the_chat_forgets_who_left_long_ago(monkeypatch: pytest.MonkeyPatch) -> 
     chat = one.machine.applications["chat"]
     assert isinstance(chat, Chat)
     assert chat.left == {"t": "nick-t", "u": "nick-u"}
+
+
+def test_an_auction_knows_the_bidders_of_both_sides_and_takes_no_old_bid() -> None:
+    one = Side(1, Auction, "auction")
+    one.open("s", "t", "u")
+    one.send("s", 1, "open", "vase", 10, 30.0)
+    one.send("t", 1, "join", "ada")
+    two = one.fork(2)
+    one.close("t")
+    two.send("t", 2, "bid", 50)
+    two.send("u", 1, "join", "bob")
+    one.heal(two)
+    assert fates(one) == ["archived", "replayed"]
+    one.send("t", 3, "bid", 20)
+    lot = one.machine.query("auction", "lot")
+    assert (lot["best"], lot["leader"]) == (20, "ada")
+
+
+def test_players_of_both_sides_are_in_the_quiz_and_no_old_answer_counts() -> None:
+    one = Side(1, Quiz, "quiz")
+    one.open("s", "t")
+    one.send("s", 1, "join", "ada")
+    two = one.fork(2)
+    two.send("t", 1, "join", "bob")
+    two.send("s", 2, "answer", 2)
+    one.heal(two)
+    assert fates(one) == ["replayed", "archived"]
+    assert one.machine.query("quiz", "scores") == [{"name": "ada", "points": 0}, {"name": "bob", "points": 0}]
+
+
+@pytest.mark.parametrize(
+    ("app", "name", "commands"),
+    [
+        (Guess, "guess", [("guess", 5)]),
+        (Rps, "rps", [("move", "rock")]),
+        (TicTacToe, "tictactoe", [("create", "garden")]),
+        (Presence, "presence", [("heartbeat", "ada")]),
+        (Monitor, "monitor", [("push", "db", 1.0, 2.0, 3.0)]),
+    ],
+)
+def test_games_and_figures_of_the_other_side_are_archived(
+    app: type[Application], name: str, commands: list[tuple[object, ...]]
+) -> None:
+    one = Side(1, app, name)
+    one.open("s")
+    two = one.fork(2)
+    for sequence, (command_name, *arguments) in enumerate(commands, 1):
+        two.send("s", sequence, str(command_name), *arguments)
+    one.heal(two)
+    assert fates(one) == ["archived"] * len(commands)
+    assert one.events == []
