@@ -23,6 +23,7 @@ BUILT_IN = {
     "direct": "tanist.peer.apps.direct:Direct",
     "guess": "tanist.peer.apps.guess:Guess",
     "kv": "tanist.peer.apps.kv:Kv",
+    "lantern": "tanist.peer.apps.lantern:Lantern",
     "logs": "tanist.peer.apps.logs:Logs",
     "monitor": "tanist.peer.apps.monitor:Monitor",
     "notifications": "tanist.peer.apps.notifications:Notifications",

@@ -96,6 +96,19 @@ def demo(
     return play(peers, pace, once, safety)
 
 
+@app.command(group=RUNNING, sort_key=3)
+def lantern(
+    address: Annotated[str | None, Parameter(help="The stand's, host:port; asked for if left out.")] = None,
+) -> int:
+    """A lantern in this terminal, that hangs at a stand (`--gateway lantern=tlv:9999`) and does as it is told.
+
+    It looks for the stand again every second, for ever. Ctrl-C or SIGTERM takes it down.
+    """
+    from tanist.peer.cli.lantern import run_lantern
+
+    return run_lantern(address)
+
+
 @app.command(group=ASKING, sort_key=1)
 def status(
     *,

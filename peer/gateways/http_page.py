@@ -37,12 +37,13 @@ PAGE = f"""<!doctype html>
 """
 
 
-def _hashed(text: str) -> str:
+def hashed(text: str) -> str:
+    """A script or style of a page as a content security policy names it."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
 CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; script-src {_hashed(SCRIPT)}; style-src {_hashed(STYLE)}; img-src data:; "
+    f"default-src 'none'; script-src {hashed(SCRIPT)}; style-src {hashed(STYLE)}; img-src data:; "
     "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Only this page's own script and style run, whatever a name or an event may contain."""

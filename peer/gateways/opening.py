@@ -7,6 +7,9 @@ from tanist.config.specs import Gateway
 from tanist.peer.application.api import Application
 from tanist.peer.apps.positions import Positions
 from tanist.peer.gateways.echo import EchoGateway
+from tanist.peer.gateways.lantern import LanternGateway
+from tanist.peer.gateways.lantern_api import LanternApi
+from tanist.peer.gateways.lantern_page import LanternPage
 from tanist.peer.gateways.line import LineGateway
 from tanist.peer.gateways.resp import RespGateway
 from tanist.peer.gateways.structs import PositionsGateway, SumsGateway
@@ -29,10 +32,13 @@ def _struct(peer: Serving, app: str, address: str, application: Application) -> 
 
 
 MAKERS: dict[str, Callable[[Serving, str, str, Application], ProtocolGateway]] = {
+    "api": lambda peer, app, address, application: LanternApi(peer, app, address),
     "echo": lambda peer, app, address, application: EchoGateway(peer, app, address),
     "line": LineGateway,
     "resp": lambda peer, app, address, application: RespGateway(peer, app, address),
+    "page": lambda peer, app, address, application: LanternPage(peer, app, address),
     "struct": _struct,
+    "tlv": lambda peer, app, address, application: LanternGateway(peer, app, address),
     "turngame": lambda peer, app, address, application: TurnGameGateway(peer, app, address),
 }
 """By protocol: what makes its gateway, from a peer, an application's name, an address and the application."""

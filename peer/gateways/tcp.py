@@ -14,7 +14,7 @@ reads end that connection alone, and cost bounded memory.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from tanist.peer.application.events import Published
@@ -65,6 +65,10 @@ class GatewayClient(Protocol):
 
 class Serving(Protocol):
     """What such a gateway needs of a peer."""
+
+    @property
+    def gateways(self) -> Mapping[str, str]:
+        """Where its gateways listen, by `APP=PROTOCOL`."""
 
     def open_client(self) -> GatewayClient:
         """A client for a connection."""

@@ -6,7 +6,6 @@ the answer to a move says the move again, and gets it.
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,82 +15,45 @@ from aiohttp import web
 from tanist.election.roles import Role
 from tanist.peer.errors import BadRequest, CallError, NotFound
 from tanist.peer.gateways.http_answers import JsonAnswer
-from tanist.peer.gateways.http_connections import BoundedServer
 from tanist.peer.gateways.http_requests import read_body
+from tanist.peer.gateways.small_http import SmallHttpGateway
 from tanist.peer.gateways.tcp import Serving
-from tanist.transport.address import format_address, parse_address
-from tanist.transport.errors import ListenError
 
-CONNECTIONS_MAX = 256
-"""Connections of one table: two players, those who look on, and those who come by mistake."""
 CALL_S = 10.0
 """Seconds for which a move waits for a server."""
-CLOSE_S = 1.0
-"""Seconds that requests on their way have to end when the gateway stops."""
 GREETING = {"message": "Tic-tac-toe. POST /join with your uid, then GET and POST /move."}
 
-log = logging.getLogger("tanist.gateways")
 _encode = msgspec.json.encode
 
 
-class TurnGameGateway:
-    """The game at `address`, in front of the application called `app`."""
+class TurnGameGateway(SmallHttpGateway):
+    """The game, in front of an application with a table."""
 
     def __init__(self, peer: Serving, app: str, address: str) -> None:
-        self._peer = peer
+        super().__init__(peer, app, address)
         self._client = peer.open_client()
-        self._app = app
-        self._address = address
         self._telling: asyncio.Task[None] | None = None
-        self._url = ""
-        self._server: BoundedServer | None = None
-        self._listener: asyncio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
 
-    async def start(self) -> str:
-        """Listen; gives the bound address. Raises ListenError."""
-        host, port = parse_address(self._address)
-        self._server = BoundedServer(self._answer, CONNECTIONS_MAX)
-        try:
-            self._listener = await asyncio.get_running_loop().create_server(self._server, host, port)
-        except OSError as error:
-            raise ListenError(self._address, (error.strerror or str(error)).lower()) from None
-        self._sweeper = asyncio.create_task(self._server.sweep())
-        bound_host, bound_port, *_ = self._listener.sockets[0].getsockname()
-        address = format_address(bound_host, bound_port)
-        self._url = f"http://{address}"
-        return address
+    async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        return JsonAnswer(_encode(await self._routed(request)))
 
-    async def stop(self) -> None:
-        """Accept nothing more and free the port. Idempotent."""
-        if self._listener is None or self._server is None or self._sweeper is None:
-            return
-        listener, self._listener = self._listener, None
-        listener.close()
-        self._sweeper.cancel()
+    def failed(self, error: CallError) -> web.StreamResponse:
+        """Every error is 400, as the game's clients know it."""
+        return JsonAnswer(_encode({"error": error.message}), 400)
+
+    async def ending(self) -> None:
+        """The gateway is no client of the application any more."""
         if self._telling is not None:
             self._telling.cancel()
-        self._server.pre_shutdown()
-        await self._server.shutdown(CLOSE_S)
         self._client.close("its gateway ended")
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            return JsonAnswer(_encode(await self._routed(request)))
-        except CallError as error:
-            return JsonAnswer(_encode({"error": error.message}), 400)
-        except (asyncio.CancelledError, ConnectionError):
-            raise
-        except Exception:
-            log.exception("the turn game: %s %s failed", request.method, request.path[:100])
-            return JsonAnswer(_encode({"error": "this server failed; ask another"}), 400)
 
     async def _routed(self, request: web.BaseRequest) -> Mapping[str, Any]:
         match request.method, request.path:
             case "GET", "/":
                 return GREETING
             case "GET", "/ping":
-                return {"url": self._url, "is_main": self._peer.status().role == Role.SERVER}
+                return {"url": self.url, "is_main": self.peer.status().role == Role.SERVER}
             case "GET", "/status":
                 table = self._table()
                 return {"player": table["turn"], "is_game_start": table["full"], "board": _board(table)}
@@ -121,10 +83,10 @@ class TurnGameGateway:
             await self._call("seen")
 
     def _table(self) -> Any:
-        return self._client.query(self._app, "table", ())
+        return self._client.query(self.app, "table", ())
 
     async def _call(self, command: str, *given: Any) -> Any:
-        return (await self._client.call(self._app, command, given, timeout_s=CALL_S)).result
+        return (await self._client.call(self.app, command, given, timeout_s=CALL_S)).result
 
 
 async def _object(request: web.BaseRequest) -> Mapping[str, Any]:

@@ -1,0 +1,33 @@
+"""`--gateway lantern=tlv:9999`: connected lanterns get the present state, and then whatever lanterns are told."""
+
+import asyncio
+
+from tanist.peer.application.events import Published
+from tanist.peer.gateways.tcp import Connection, TcpGateway
+from tanist.peer.lantern.commands import BY_NAME
+from tanist.peer.lantern.frames import frame
+
+
+class LanternGateway(TcpGateway):
+    """The stand at which lanterns hang."""
+
+    protocol = "tlv"
+
+    async def serve(self, connection: Connection) -> None:
+        """Say how it is, then wait for the end; what a lantern says means nothing."""
+        # Events are listened to first: nothing that is told meanwhile is missed.
+        await asyncio.sleep(0)
+        connection.send(present(connection.query("lantern")))
+        while await connection.some():
+            pass
+
+    def told(self, connection: Connection, happened: Published) -> bytes:
+        """The frame of what lanterns are told."""
+        return frame(happened.fields["kind"], bytes.fromhex(happened.fields["value"]))
+
+
+def present(state: dict[str, object]) -> bytes:
+    """The frames that bring any lantern to a state."""
+    color = BY_NAME["COLOR"]
+    switch = BY_NAME["ON" if state["on"] else "OFF"]
+    return frame(color.kind, color.value(state["color"])) + frame(switch.kind)

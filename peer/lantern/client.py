@@ -1,0 +1,57 @@
+"""A lantern: hangs at a stand, does as it is told, and looks for the stand again when that is gone."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from tanist.peer.lantern.commands import Lantern, obey
+from tanist.peer.lantern.frames import Frames
+
+REDIAL_S = 1.0
+"""Seconds between two attempts to find the stand."""
+DIAL_S = 5.0
+"""Seconds for which one attempt may take."""
+READ_BYTES_MAX = 64 * 1024
+"""Bytes read at once."""
+
+Show = Callable[[Lantern, str], None]
+"""Shows a lantern, and what there is to say about the stand."""
+
+
+async def hang(host: str, port: int, show: Show) -> None:
+    """Hang at the stand at an address, for ever; cancel to end."""
+    lantern = Lantern()
+    where = f"{host}:{port}"
+    while True:
+        begun = asyncio.get_running_loop().time()
+        show(lantern, f"looking for the stand at {where}")
+        try:
+            async with asyncio.timeout(DIAL_S):
+                reader, writer = await asyncio.open_connection(host, port)
+        except (OSError, TimeoutError) as error:
+            show(lantern, f"no stand at {where} ({_why(error)}); trying again")
+        else:
+            show(lantern, f"at the stand {where}")
+            try:
+                await _obeying(reader, lantern, lambda: show(lantern, f"at the stand {where}"))
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+            show(lantern, f"the stand at {where} is gone; trying again")
+        await asyncio.sleep(max(0.0, begun + REDIAL_S - asyncio.get_running_loop().time()))
+
+
+async def _obeying(reader: asyncio.StreamReader, lantern: Lantern, changed: Callable[[], None]) -> None:
+    frames = Frames()
+    with contextlib.suppress(OSError):
+        while data := await reader.read(READ_BYTES_MAX):
+            obeyed = [obey(lantern, kind, value) for kind, value in frames.feed(data)]
+            if any(obeyed):
+                changed()
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    return (getattr(error, "strerror", None) or type(error).__name__).lower()
