@@ -18,19 +18,20 @@ class Directory:
 
     def find(self, app: str, name: str) -> Operation:
         """A command or query that gateways offer; raises `NotFound` saying what there is."""
-        return specification.find(self._application(app), name)
+        return specification.find(self.application(app), name)
 
     def convert(self, app: str, operation: Operation, texts: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments given as text, by name, converted to their types; raises `BadRequest` naming the wrong one."""
-        encoded = specification.validate(self._application(app), operation.name, texts, text=True)
+        encoded = specification.validate(self.application(app), operation.name, texts, text=True)
         converted: dict[str, Any] = msgspec.msgpack.decode(encoded)
         return converted
 
     def describe(self, app: str) -> dict[str, Any]:
         """An application for `GET /apps/APP`; raises `NotFound`."""
-        return describe(app, self._application(app))
+        return describe(app, self.application(app))
 
-    def _application(self, app: str) -> Any:
+    def application(self, app: str) -> Any:
+        """An application by its name; raises `NotFound`."""
         application = self._applications.get(app)
         if application is None:
             known = ", ".join(self._applications) or "none"

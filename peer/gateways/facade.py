@@ -37,6 +37,25 @@ class GatewayEvent(Protocol):
         """What it says, for people."""
 
 
+class GatewayClient(Protocol):
+    """One client of a peer, as `Peer.open_client` gives it."""
+
+    @property
+    def session(self) -> str:
+        """The id of its session."""
+
+    async def call(
+        self, app: str, command: str, given: Sequence[Any], *, key: str = "", timeout_s: float = 10.0
+    ) -> Reply:
+        """Have a command done."""
+
+    def query(self, app: str, name: str, given: Sequence[Any]) -> Any:
+        """Answer a query."""
+
+    def close(self, why: str) -> None:
+        """It is gone."""
+
+
 class GatewayPeer(Protocol):
     """A running peer, as a gateway sees it. Its methods raise the errors of `tanist.peer.errors`."""
 
@@ -60,6 +79,9 @@ class GatewayPeer(Protocol):
         self, app: str, query: str, arguments: Sequence[Any], *, read: str = "local", timeout_s: float = 10.0
     ) -> object:
         """Read, locally, at the server, or linearizably."""
+
+    def open_client(self) -> GatewayClient:
+        """A client with a session of its own, for a connection."""
 
     def superseded(self) -> str:
         """Of which acknowledged commands of this peer's callers a heal made an end: `HEAL; commands=N`, or ""."""

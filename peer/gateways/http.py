@@ -11,8 +11,10 @@ import logging
 from aiohttp import web
 
 from tanist.peer.errors import CallError
+from tanist.peer.gateways.directory import Directory
 from tanist.peer.gateways.facade import GatewayPeer
 from tanist.peer.gateways.http_answers import error_answer
+from tanist.peer.gateways.http_clients import ClientSockets
 from tanist.peer.gateways.http_connection import Connection
 from tanist.peer.gateways.http_connections import BoundedServer, connections_max
 from tanist.peer.gateways.http_events import EventSockets
@@ -44,7 +46,9 @@ class HttpGateway:
         self._host, self._port = parse_address(address)
         self._guard = Guard((self._host,))
         self._sockets = EventSockets(peer)
-        self._routes = Routes(peer, self._sockets)
+        directory = Directory(peer.applications)
+        self._clients = ClientSockets(peer, directory)
+        self._routes = Routes(peer, directory, self._sockets, self._clients)
         self._server: BoundedServer | None = None
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -70,7 +74,7 @@ class HttpGateway:
         listener, self._listener = self._listener, None
         listener.close()
         self._sweeper.cancel()
-        await self._sockets.close()
+        await asyncio.gather(self._sockets.close(), self._clients.close())
         self._server.pre_shutdown()
         await self._server.shutdown(CLOSE_S)
         await asyncio.wait({self._sweeper})

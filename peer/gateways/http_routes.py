@@ -7,6 +7,7 @@
 | POST /apps/APP/COMMAND | has a command done |
 | GET /apps/APP/QUERY | reads |
 | GET /events | WebSocket of events |
+| GET /client | WebSocket of a client, with a session of its own |
 | POST /cluster/handover, /cluster/leave | planned moves |
 | POST /drills/fault, GET and DELETE /drills/faults | injects failures, with --allow-drills |
 | GET /drills/state | a hash of the state, with --allow-drills |
@@ -25,6 +26,7 @@ from tanist.peer.gateways import http_drills
 from tanist.peer.gateways.directory import Directory
 from tanist.peer.gateways.facade import GatewayPeer
 from tanist.peer.gateways.http_answers import JsonAnswer, MethodNotAllowed, json_answer
+from tanist.peer.gateways.http_clients import ClientSockets
 from tanist.peer.gateways.http_events import EventSockets
 from tanist.peer.gateways.http_page import CONTENT_SECURITY_POLICY, PAGE
 from tanist.peer.gateways.http_requests import TIMEOUT_DEFAULT_S, Bodies, key_from, read_body, timeout_from
@@ -50,10 +52,9 @@ Handler = Callable[[web.BaseRequest, Mapping[str, list[bytes]]], Awaitable[web.S
 class Routes:
     """Answers requests by asking the peer. `answer` is the only entry."""
 
-    def __init__(self, peer: GatewayPeer, sockets: EventSockets) -> None:
+    def __init__(self, peer: GatewayPeer, directory: Directory, sockets: EventSockets, clients: ClientSockets) -> None:
         self._peer = peer
-        self._sockets = sockets
-        self._directory = Directory(peer.applications)
+        self._directory = directory
         self._bodies = Bodies()
         self._get: dict[str, Handler] = {
             "/": self._page,
@@ -66,6 +67,7 @@ class Routes:
             "/heals": self._heals,
             "/apps": self._apps,
             "/events": sockets.serve,
+            "/client": clients.serve,
             "/drills/faults": self._faults,
             "/drills/state": self._state,
         }

@@ -14,13 +14,13 @@ reads end that connection alone, and cost bounded memory.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 from tanist.peer.application.events import Published
 from tanist.peer.errors import CallError, Overloaded
-from tanist.peer.gateways.facade import GatewayEvent
-from tanist.peer.status import Receipt, Reply, Status
+from tanist.peer.gateways.facade import GatewayClient, GatewayEvent
+from tanist.peer.status import Receipt, Status
 from tanist.transport.address import format_address, parse_address
 from tanist.transport.errors import ListenError
 
@@ -42,25 +42,6 @@ BACKLOG = 256
 """Connections that wait to be accepted: a crowd that comes back after a failover."""
 
 log = logging.getLogger("tanist.gateways")
-
-
-class GatewayClient(Protocol):
-    """One client of a peer, as `Peer.open_client` gives it."""
-
-    @property
-    def session(self) -> str:
-        """The id of its session."""
-
-    async def call(
-        self, app: str, command: str, given: Sequence[Any], *, key: str = "", timeout_s: float = 10.0
-    ) -> Reply:
-        """Have a command done."""
-
-    def query(self, app: str, name: str, given: Sequence[Any]) -> Any:
-        """Answer a query."""
-
-    def close(self, why: str) -> None:
-        """It is gone."""
 
 
 class Serving(Protocol):

@@ -1,0 +1,195 @@
+"""`GET /client`: a client over a WebSocket, with a session of its own that ends with the connection.
+
+One JSON object a message, for consoles and pages:
+
+    {"id": 1, "app": "chat", "name": "msg", "arguments": {"text": "hi"}}
+    {"id": 2, "app": "chat", "line": "MSG hi"}, as in the line protocol
+        --> {"id": 1, "result": …, "lines": […], "receipt": …}
+    anything that is wrong
+        --> {"id": …, "error": {"code": …, "message": …}}
+
+Besides, what happens comes as `{"event": …, "app": …, "fields": …, "line": …, "position": …}`: application events that
+are for this session, and cluster events without `app`. The first message says who answers: `{"peer": …, "session": …}`.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from tanist.peer.application.events import Published
+from tanist.peer.errors import BadRequest, CallError, Overloaded
+from tanist.peer.gateways import words
+from tanist.peer.gateways.directory import Directory
+from tanist.peer.gateways.facade import GatewayClient, GatewayEvent, GatewayPeer
+from tanist.peer.gateways.http_connection import Connection
+from tanist.peer.gateways.http_values import from_json, in_order, to_json
+
+CLIENTS_MAX = 512
+"""WebSockets of one gateway."""
+MESSAGE_BYTES_MAX = 1 << 20
+"""Bytes of one message: a command has no more."""
+UNDER_WAY_MAX = 64
+"""Calls of one client under way; more are read when one is answered."""
+CALL_S = 30.0
+"""Seconds for which a command waits for a server."""
+SEND_S = 10.0
+"""Seconds a client may take to make room for the next message."""
+PING_EVERY_S = 20.0
+"""Seconds between pings, so that a client that vanished is noticed."""
+CLOSE_S = 2.0
+"""Seconds a client has to answer the closing of its WebSocket."""
+
+log = logging.getLogger("tanist.http")
+_encode = msgspec.json.Encoder().encode
+
+
+class ClientSockets:
+    """The clients of one gateway."""
+
+    def __init__(self, peer: GatewayPeer, directory: Directory) -> None:
+        self._peer = peer
+        self._directory = directory
+        self._open: set[web.WebSocketResponse] = set()
+
+    async def serve(self, request: web.BaseRequest, query: Mapping[str, Sequence[bytes]]) -> web.StreamResponse:
+        """Serve one client until it goes; raises `BadRequest` or `Overloaded` before it began."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            raise BadRequest("/client is a WebSocket; connect to it with ws:// instead of http://")
+        if len(self._open) >= CLIENTS_MAX:
+            raise Overloaded(f"{CLIENTS_MAX} clients are connected here, the limit; go to another peer")
+        client = self._peer.open_client()
+        try:
+            socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, max_msg_size=MESSAGE_BYTES_MAX, timeout=CLOSE_S)
+            try:
+                await socket.prepare(request)
+            except web.HTTPException as error:
+                raise BadRequest(f"this is no WebSocket's handshake: {error.text}") from None
+            if isinstance(connection := request.protocol, Connection):
+                # Other listeners have little to say; this one talks.
+                connection.allow(None)
+            self._open.add(socket)
+            try:
+                await OneClient(self._peer, self._directory, client, socket).talk()
+            finally:
+                self._open.discard(socket)
+            return socket
+        finally:
+            client.close("its connection ended")
+
+    async def close(self) -> None:
+        """Close all WebSockets: the peer goes away."""
+        closings = (socket.close(code=1001, message=b"this peer stops") for socket in list(self._open))
+        await asyncio.gather(*closings, return_exceptions=True)
+
+
+class OneClient:
+    """One client: its calls, and what it is told."""
+
+    def __init__(
+        self, peer: GatewayPeer, directory: Directory, client: GatewayClient, socket: web.WebSocketResponse
+    ) -> None:
+        self._peer = peer
+        self._directory = directory
+        self._client = client
+        self._socket = socket
+        self._room = asyncio.Semaphore(UNDER_WAY_MAX)
+        self._sending = asyncio.Lock()
+
+    async def talk(self) -> None:
+        """Answer until the client goes."""
+        events = asyncio.create_task(self._events())
+        calls: set[asyncio.Task[None]] = set()
+        try:
+            await self._send({"peer": self._peer.status().name, "session": self._client.session})
+            async for message in self._socket:
+                if message.type is not WSMsgType.TEXT:
+                    continue
+                await self._room.acquire()
+                call = asyncio.create_task(self._answer(message.data))
+                calls.add(call)
+                call.add_done_callback(calls.discard)
+        except ConnectionError:
+            pass  # It went while a message was on its way.
+        finally:
+            for task in [events, *calls]:
+                task.cancel()
+            await asyncio.wait([events, *calls])
+
+    async def _answer(self, text: str) -> None:
+        asked: Any = None
+        try:
+            try:
+                message = msgspec.json.decode(text)
+            except (msgspec.DecodeError, RecursionError):
+                raise BadRequest("this is no JSON") from None
+            if not isinstance(message, dict):
+                raise BadRequest('a message is an object: {"id": 1, "app": "chat", "line": "MSG hi"}')
+            asked = message.pop("id", None)
+            said = await self._done(message)
+        except CallError as error:
+            said = {"error": {"code": error.code, "message": error.message}}
+        except Exception:
+            log.exception("HTTP: a client's call failed")
+            said = {"error": {"code": "failed", "message": "this peer failed; ask another"}}
+        finally:
+            self._room.release()
+        with contextlib.suppress(ConnectionError):
+            await self._send({"id": asked, **said})
+
+    async def _done(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        match message:
+            case {"app": str() as app, "line": str() as line, **rest} if not rest:
+                operation, given = words.read(self._directory.application(app), line)
+            case {"app": str() as app, "name": str() as name, **rest} if rest.keys() <= {"arguments"}:
+                operation = self._directory.find(app, name)
+                arguments = rest.get("arguments", {})
+                if isinstance(arguments, dict):
+                    given = in_order(operation, {n: from_json(v) for n, v in arguments.items()})
+                elif isinstance(arguments, list):
+                    given = [from_json(value) for value in arguments]
+                else:
+                    raise BadRequest("arguments are an object or a list")
+            case _:
+                raise BadRequest("a message has an app, and a line or a name and its arguments")
+        if operation.is_command:
+            reply = await self._client.call(app, operation.name, given, timeout_s=CALL_S)
+            result, receipt = reply.result, {"receipt": reply.receipt}
+        else:
+            result, receipt = self._client.query(app, operation.name, given), {}
+        lines = words.drawn(operation, result)
+        return {"result": to_json(result), **({} if lines is None else {"lines": lines}), **receipt}
+
+    async def _events(self) -> None:
+        events = self._peer.events_after(None)
+        try:
+            async for happened in events:
+                if not isinstance(happened, Published) or happened.is_for(self._client.session):
+                    await self._send(_event(happened))
+        except ConnectionError:
+            return
+        finally:
+            if (close := getattr(events, "aclose", None)) is not None:
+                await close()
+        await self._socket.close(code=1013, message=b"too slow for what happens: connect again")
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        """Send one message. A client that takes nothing for long is ended. Raises ConnectionError when it is gone."""
+        async with self._sending:
+            try:
+                async with asyncio.timeout(SEND_S):
+                    await self._socket.send_str(_encode(message).decode())
+            except TimeoutError:
+                await self._socket.close()
+                raise ConnectionResetError("it reads nothing") from None
+
+
+def _event(happened: GatewayEvent) -> dict[str, Any]:
+    said = {"event": happened.event, "fields": to_json(happened.fields), "line": happened.line}
+    if isinstance(happened, Published):
+        said["app"] = happened.app
+    return said | {"position": f"{happened.index}.{happened.number}"}

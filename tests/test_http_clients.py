@@ -1,0 +1,155 @@
+"""Clients over WebSockets: a session each, calls by name and by line, what is for them alone, and what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tanist.config import load
+from tanist.peer.gateways.http_clients import UNDER_WAY_MAX
+from tanist.peer.peer import Peer
+
+DEADLINE_S = 20.0
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, name: str = "a", **flags: object) -> AsyncIterator[Peer]:
+    apps = ["chat", "direct", "kv", "tictactoe"]
+    given: dict[str, object] = {"data": str(folder / name), "name": name, "pace": "fast", "app": apps}
+    given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", **flags}
+    async with Peer(load(None, {}, given).config) as peer:
+        yield peer
+
+
+class Console:
+    """One client."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.events: list[dict[str, Any]] = []
+        self.hello: dict[str, Any] = {}
+
+    async def message(self) -> dict[str, Any]:
+        async with asyncio.timeout(DEADLINE_S):
+            said: dict[str, Any] = await self.socket.receive_json()
+            return said
+
+    async def answer(self, number: object) -> dict[str, Any]:
+        while "id" not in (said := await self.message()) or said["id"] != number:
+            self.events.append(said)
+        return said
+
+    async def ask(self, **message: object) -> dict[str, Any]:
+        await self.socket.send_json({"id": "x", **message})
+        return await self.answer("x")
+
+    async def line(self, app: str, line: str) -> Any:
+        said = await self.ask(app=app, line=line)
+        return said.get("lines") or said.get("result") if "error" not in said else said["error"]["code"]
+
+    async def event(self, kind: str) -> dict[str, Any]:
+        for said in self.events:
+            if said["event"] == kind:
+                self.events.remove(said)
+                return said
+        while (said := await self.message())["event"] != kind:
+            self.events.append(said)
+        return said
+
+
+@contextlib.asynccontextmanager
+async def consoles(*peers: Peer) -> AsyncIterator[list[Console]]:
+    async with contextlib.AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        found = []
+        for peer in peers:
+            found.append(
+                Console(await stack.enter_async_context(http.ws_connect(f"http://{peer.http_address}/client")))
+            )
+            found[-1].hello = await found[-1].message()
+        yield found
+
+
+async def test_each_client_is_somebody_and_hears_what_is_for_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, consoles(peer, peer, peer) as (anna, berta, clara):
+        assert anna.hello["peer"] == "a"
+        assert len({console.hello["session"] for console in (anna, berta, clara)}) == 3
+        said = await anna.ask(app="direct", name="register", arguments={"nick": "anna"})
+        assert (said["result"], said["receipt"]["durability"]) == ("OK", "alone")
+        assert await berta.line("direct", "REGISTER berta") == "OK"
+        assert await clara.line("direct", "register anna") == "nickname_taken"
+        assert await anna.line("direct", "SEND berta how are you") == "OK"
+        told = await berta.event("sent")
+        assert told["line"] == "[anna]: how are you"
+        assert (told["app"], told["fields"]["text"]) == ("direct", "how are you")
+        await clara.line("direct", "register clara")
+        assert not [said for said in clara.events if said.get("app") == "direct"]
+        assert await anna.line("tictactoe", "create room") == "OK"
+        board = await anna.line("tictactoe", "board")
+        assert isinstance(board, list) and board[0].split() == ["1", "2", "3"]
+        await berta.socket.close()
+        async with asyncio.timeout(DEADLINE_S):
+            while await clara.line("direct", "SEND berta hello") == "OK":
+                await asyncio.sleep(0.01)
+
+
+async def test_many_calls_are_under_way_at_once_and_each_is_answered(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, consoles(peer) as (console,):
+        for number in range(3 * UNDER_WAY_MAX):
+            await console.socket.send_json({"id": number, "app": "kv", "name": "incr", "arguments": ["n"]})
+        async with asyncio.timeout(DEADLINE_S):
+            got = [said async for said in _answers(console, 3 * UNDER_WAY_MAX)]
+        assert {said["id"] for said in got} == set(range(3 * UNDER_WAY_MAX))
+        assert sorted(said["result"] for said in got) == list(range(1, 3 * UNDER_WAY_MAX + 1))
+
+
+async def _answers(console: Console, count: int) -> AsyncIterator[dict[str, Any]]:
+    while count:
+        said = await console.message()
+        if "id" in said:
+            count -= 1
+            yield said
+
+
+async def test_what_is_wrong_is_said_and_harms_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, consoles(peer) as (console,):
+        for message, code in (
+            ({"app": "none", "line": "x"}, "not_found"),
+            ({"app": "kv", "line": "FLY"}, "not_found"),
+            ({"app": "kv", "name": "set", "arguments": {"key": 5, "value": "x"}}, "bad_request"),
+            ({"app": "kv", "name": "set", "arguments": {"key": "k"}}, "bad_request"),
+            ({"app": "kv", "name": "set", "arguments": "k"}, "bad_request"),
+            ({"app": "kv", "name": "lapse", "arguments": ["k", 1]}, "not_found"),
+            ({"app": "kv", "name": "incr", "arguments": ["n"], "more": 1}, "bad_request"),
+            ({"app": 5, "line": "x"}, "bad_request"),
+            ({}, "bad_request"),
+        ):
+            said = await console.ask(**message)
+            assert said["error"]["code"] == code, message
+        for text in ("", "{", "[]", "5", "[" * 10_000, json.dumps({"id": {"any": ["thing"]}})):
+            await console.socket.send_str(text)
+            said = await console.answer({"any": ["thing"]} if "any" in text else None)
+            assert said["error"]["code"] == "bad_request"
+        await console.socket.send_bytes(b"\x00\xff")
+        assert await console.line("kv", "SET k v") == "OK"
+
+
+async def test_a_failover_is_a_delay_and_the_end_of_a_peer_is_told(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        a = await stack.enter_async_context(running(tmp_path, "a"))
+        b = await stack.enter_async_context(running(tmp_path, "b", peer=[a.address]))
+        (console,) = await stack.enter_async_context(consoles(b))
+        assert await console.line("kv", "INCR n") == 1
+        await a.stop(hand_over=False)
+        assert await console.line("kv", "INCR n") == 2
+        assert (await console.event("server_lost"))["fields"]["server"]
+        await b.stop()
+        async with asyncio.timeout(DEADLINE_S):
+            while (await console.socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
+                pass
