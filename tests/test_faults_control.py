@@ -154,7 +154,7 @@ async def test_a_slow_disk_is_felt_by_who_writes_and_is_over_by_itself(tmp_path:
     loop = asyncio.get_running_loop()
     async with running(tmp_path, "a") as (peer,):
         await peer.call("kv", "set", "k", "before")
-        assert (await ask(peer, "POST", "/drills/fault", json={"kind": "disk_slow", "for_ms": 800, "ms": 150}))[
+        assert (await ask(peer, "POST", "/drills/fault", json={"kind": "disk_slow", "for_ms": 400, "ms": 150}))[
             0
         ] == 200
         begun = loop.time()
@@ -245,6 +245,7 @@ async def test_two_halves_that_were_cut_apart_come_together_again(tmp_path: Path
         await until(lambda: following(server) == following(client) != "")
 
 
+@pytest.mark.slow
 async def test_a_cut_link_loses_the_server_and_comes_back(tmp_path: Path) -> None:
     async with running(tmp_path, "a b") as (server, client):
         cut = {"kind": "link", "for_ms": 60_000, "peer": "a", "conditions": {"blackhole": True}}

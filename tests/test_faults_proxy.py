@@ -245,13 +245,13 @@ async def test_the_end_of_a_connection_is_held_back_too(proxy: FaultProxy, targe
 
 async def test_a_flapping_link_comes_and_goes(proxy: FaultProxy) -> None:
     async with dialler(proxy.address) as bob:
-        proxy.set(Conditions(blackhole=True, down_ms=150, up_ms=150), "bob")
-        took = [await echoed(bob) for _ in range(3)]
-        assert took[0] >= 0.1, "it is down first"
-        loop, slow, begun = asyncio.get_running_loop(), 0, asyncio.get_running_loop().time()
-        while loop.time() - begun < 1.0:
-            slow += await echoed(bob) > 0.1
-        assert 2 <= slow <= 5
+        proxy.set(Conditions(blackhole=True, down_ms=80, up_ms=80), "bob")
+        assert await echoed(bob) >= 0.05, "it is down first"
+        begun, took = asyncio.get_running_loop().time(), list[float]()
+        while asyncio.get_running_loop().time() - begun < 0.5:
+            took.append(await echoed(bob))
+        # Upper bounds would be about this machine: each time it is up, some are quick.
+        assert sum(each > 0.05 for each in took) >= 2 and min(took) < 0.05
         proxy.clear()
         await works_as_before(proxy, bob)
 

@@ -57,6 +57,7 @@ async def test_a_process_ends_and_is_the_same_one_again(tmp_path: Path, kind: st
         assert injected["fields"]["failure"] == kind
 
 
+@pytest.mark.slow
 async def test_a_paused_peer_wakes_by_itself_and_tells_of_it(tmp_path: Path) -> None:
     async with Cluster(tmp_path, flags=["--allow-drills"]) as cluster:
         await cluster.found("a")
