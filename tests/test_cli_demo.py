@@ -44,6 +44,7 @@ def children(running: "subprocess.Popen[str]") -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_the_whole_story_ends_0_with_every_check_passed_and_nothing_left(tmp_path: Path) -> None:
     running = begin(tmp_path, "--once")
     out, err = running.communicate(timeout=END_S)
@@ -69,6 +70,7 @@ def test_an_interrupted_story_leaves_no_process_and_no_file(tmp_path: Path, numb
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_peers_end_with_a_demo_that_was_killed(tmp_path: Path) -> None:
     running = begin(tmp_path, "--once")

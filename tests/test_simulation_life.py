@@ -82,7 +82,7 @@ def test_the_answer_to_an_earlier_read_is_not_taken_for_one_to_the_next() -> Non
 
 @pytest.mark.parametrize("safety", list(Safety), ids=str)
 def test_beyond_what_can_be_survived_lives_end_and_nothing_false_is_said(safety: Safety) -> None:
-    live(range(16), Options(safety=safety, beyond=True))
+    live(range(8), Options(safety=safety, beyond=True))
 
 
 # Exactness
