@@ -340,3 +340,32 @@ async def test_sessions_of_a_peer_that_is_gone_are_closed(tmp_path: Path) -> Non
         await b._transport.close()
         await until(lambda: not a.machine.query("chat", "who"))
         assert (await a.call("chat", "register", "ann")).result == "OK"
+
+
+@pytest.mark.parametrize("part", ["the election", "the application", "a chore"])
+async def test_a_peer_in_which_anything_fails_ends_whole_and_another_serves(
+    tmp_path: Path, part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Better no peer than half of one: it must not go on with its heartbeats while it does nothing else."""
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context.get("exception")))
+    async with cluster(tmp_path, "a b") as (first, second):
+        reply = await second.call("notes", "add", "kept")
+
+        def fails(*_: object) -> None:
+            raise KeyError("a bug")
+
+        match part:
+            case "the election":
+                first._driver.core.step = fails  # type: ignore[method-assign,assignment]
+            case "the application":
+                first._replica.apply = fails  # type: ignore[method-assign,assignment]
+            case "a chore":
+                first._chores.after_turn = fails  # type: ignore[method-assign]
+        calling = asyncio.ensure_future(second.call("notes", "add", "after the bug", timeout_s=DEADLINE_S))
+        async with asyncio.timeout(DEADLINE_S):
+            assert await first.wait_stopped() == 1
+        assert (reply.result, (await calling).result) == (1, 2)
+        later = await second.call("notes", "add", "later", timeout_s=DEADLINE_S)
+        assert (later.result, later.receipt.term.holder) == (3, second.core.node.me.id)
+        assert any(isinstance(error, KeyError) for error in told), "it says what went wrong"
