@@ -10,8 +10,9 @@ import aiohttp
 import msgspec
 
 from tanist.peer.application.api import Application, Context, command, query
-from tanist.peer.errors import NotFound
+from tanist.peer.errors import NotFound, Overloaded
 from tanist.peer.faults.control import Drills
+from tanist.peer.gateways.facade import GatewayClient
 from tanist.peer.gateways.http import HttpGateway
 from tanist.peer.parts import Parts
 from tanist.peer.past.telling import Past, Reign, find, tell
@@ -114,6 +115,9 @@ class FakePeer:
     ) -> object:
         self.calls.append(("query", app, query, tuple(arguments), read, timeout_s))
         return self._answered()
+
+    def open_client(self) -> GatewayClient:
+        raise Overloaded("clients with a session of their own are tested on a real peer")
 
     def superseded(self) -> str:
         return self.told
