@@ -2,10 +2,14 @@
 
 import json
 import shlex
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from simulated_apps import BAD, GOOD, write_app
 
@@ -172,3 +176,16 @@ def test_messages_go_as_their_frames() -> None:
 def test_what_is_no_message_is_refused(data: bytes) -> None:
     with pytest.raises(Exception, match="frame"):
         WireCodec().decode(data)
+
+
+def test_workers_end_with_a_simulation_that_was_killed() -> None:
+    """Nobody would give them work any more, and they would wait for it for ever."""
+    command = [sys.executable, "-m", "tanist.peer.cli", "simulate", "--seeds", "0:100000", "--processes", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as simulating:
+        parent = psutil.Process(simulating.pid)
+        deadline = time.monotonic() + 60
+        while len(workers := parent.children(recursive=True)) < 2:
+            assert time.monotonic() < deadline, "no workers were started"
+            time.sleep(0.02)
+        simulating.kill()
+    assert psutil.wait_procs(workers, timeout=20)[1] == []

@@ -14,6 +14,7 @@ VERB_VARIABLES = frozenset(
         "TANIST_BEYOND",
         "TANIST_EVENT",
         "TANIST_FOLLOW",
+        "TANIST_IN",
         "TANIST_KEEP",
         "TANIST_KEY",
         "TANIST_KEYED",

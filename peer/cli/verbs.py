@@ -96,6 +96,18 @@ def demo(
     return play(peers, pace, once, safety)
 
 
+@app.command(group=RUNNING, sort_key=4, name="new-app")
+def new_app(
+    name: Annotated[str, Parameter(help="Its name: lower-case letters, digits and _.")],
+    *,
+    folder: Annotated[Path, Parameter("--in", env_var="TANIST_IN", help="The folder for its files.")] = Path(),
+) -> int:
+    """The beginning of an application of your own: a class that works, and a test that kills its server."""
+    from tanist.peer.cli.new_app import new_app as write
+
+    return write(name, folder)
+
+
 @app.command(group=RUNNING, sort_key=3)
 def lantern(
     address: Annotated[str | None, Parameter(help="The stand's, host:port; asked for if left out.")] = None,

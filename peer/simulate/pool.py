@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -39,7 +40,16 @@ def _begin(specs: tuple[str, ...], stopped: Event) -> None:
     global _lives, _stopped
     # Ctrl-C goes to the whole group of processes; the one that was started by a person tells the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _lives, _stopped = Lives(specs), stopped
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed says nothing: its workers would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run_block(first: int, stop: int, options: Options) -> Totals:
