@@ -90,6 +90,7 @@ def hello_of(
     directory: DataDirectory,
     node: Node | None,
     address: str,
+    http: str,
     applications: Iterable[str],
 ) -> Hello:
     """What a peer says of itself at the begin of every link; `node` is what its core knows, once it runs."""
@@ -105,6 +106,7 @@ def hello_of(
         priority=config.priority,
         apps=dict.fromkeys(applications, APPLICATION_VERSION),
         founding=node.log.roster.founding if node is not None else "",
+        http=http,
     )
 
 
