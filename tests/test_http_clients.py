@@ -153,3 +153,31 @@ async def test_a_failover_is_a_delay_and_the_end_of_a_peer_is_told(tmp_path: Pat
         async with asyncio.timeout(DEADLINE_S):
             while (await console.socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
                 pass
+
+
+async def test_a_client_goes_on_elsewhere_where_its_connection_broke(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, aiohttp.ClientSession() as http, consoles(peer) as (clara,):
+        async with http.ws_connect(f"http://{peer.http_address}/client") as socket:
+            anna = Console(socket)
+            first = await anna.message()
+            assert (await anna.ask(app="kv", line="INCR n", key="k1"))["answer"] == ["OK 1"]
+        assert await clara.line("chat", "REGISTER clara") == "OK"
+        assert await clara.line("chat", "MSG meanwhile") == "OK"
+        async with http.ws_connect(f"http://{peer.http_address}/client?after={first['position']}") as socket:
+            anna = Console(socket)
+            await anna.message()
+            assert (await anna.event("said"))["line"] == "[clara]: meanwhile"
+            assert (await anna.ask(app="kv", line="INCR n", key="k1"))["result"] == 1
+            assert (await anna.ask(app="kv", line="SET n x", key="k1"))["answer"][0].startswith(
+                "ERROR this idempotency"
+            )
+            assert (await anna.ask(app="kv", line="GET none"))["answer"] == ["ERROR not found"]
+            for key in (5, "x" * 257, "\n"):
+                assert (await anna.ask(app="kv", line="GET n", key=key))["error"]["code"] == "bad_request"
+        async with http.ws_connect(f"http://{peer.http_address}/client?after=99999.0") as socket:
+            anna = Console(socket)
+            await anna.message()
+            assert (await anna.message())["error"]["code"] == "position_unknown"
+            assert (await anna.ask(app="chat", line="WHO"))["answer"] == ["OK", "clara", "."]
+            assert await clara.line("chat", "MSG now") == "OK"
+            assert (await anna.event("said"))["line"] == "[clara]: now"
