@@ -136,7 +136,6 @@ def cautions(config: PeerConfig, *addresses: str) -> list[Event]:
     later = {
         "--no-discovery": config.given("discovery"),
         **{f"--gateway {gateway}": gateway.protocol not in MAKERS for gateway in config.gateways},
-        "--console": bool(config.console),
     }
     reachable = [BindWarning(address) for address in addresses if not is_loopback(address)]
     return [*reachable, *(FeatureLater(flag) for flag, given in later.items() if given)]
