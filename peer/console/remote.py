@@ -18,9 +18,11 @@ from tanist.peer.console.book import Book, Status
 from tanist.peer.console.reaching import CONNECT_S, Place, Unusable, reach, status_at
 
 RETRY_S = 0.5
-"""Seconds between two rounds through all addresses."""
+"""Seconds before the peer that was lost is asked again, after all others."""
 LOOK_EVERY_S = 3.0
 """How often the peer is asked who is there: whoever joined meanwhile may be the next to go to."""
+SETTLE_S = 0.2
+"""Seconds between news that somebody else may serve and asking who does: such news seldom come alone."""
 ANSWER_S = 90.0
 """Seconds for which a line waits: a peer says within 30 s that nobody serves, and two may be lost on the way."""
 CHANGES = frozenset({"server_lost", "server_followed", "reign_began", "reign_ended"})
@@ -133,6 +135,9 @@ class Remote:
         waiting = False
         while True:
             for address in self._book.order(lost.address):
+                if address == lost.address:
+                    # The one that was lost, the last in order, may be about to end or to start again.
+                    await asyncio.sleep(RETRY_S)
                 try:
                     self.place = await reach(self._http, address, lost.app, self._book.cluster, self._position)
                 except Unusable:
@@ -145,7 +150,6 @@ class Remote:
             if not waiting:
                 waiting = True
                 self._tell(f"nobody answers at {', '.join(self._book.order())}; trying again and again")
-            await asyncio.sleep(RETRY_S)
 
     def _tell(self, text: str) -> None:
         if self._teller is not None:
@@ -189,6 +193,7 @@ class Remote:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._look.wait()
+                    await asyncio.sleep(SETTLE_S)
             self._look.clear()
 
     def _learn(self, status: Status) -> None:
