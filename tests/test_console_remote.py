@@ -7,7 +7,6 @@ import contextlib
 import io
 import json
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -171,7 +170,7 @@ async def test_who_is_no_use_is_said_plainly(tmp_path: Path, unused_tcp_port: in
         async with console(f"127.0.0.1:{unused_tcp_port}"):
             pass
     async with running(tmp_path) as peer:
-        with pytest.raises(Unusable, match="no application 'nothing' .* there are: auth, chat, kv"):
+        with pytest.raises(Unusable, match=r"no application 'nothing' .* there are: auth, chat, kv"):
             async with console(peer.http_address, "nothing"):
                 pass
     for answer in ("x", "[]", "{}", json.dumps({"cluster": 5})):
@@ -229,8 +228,8 @@ async def test_a_pipe_gets_what_the_line_protocol_says(tmp_path: Path, capsys: p
             out = capsys.readouterr().out
             assert said is None or out == said, given[:40]
         assert await piped.run(client, piped.lines_of(io.BytesIO(b"help\n"))) == 0
-        out = capsys.readouterr().out.split("\n")
-        assert out[0] == "OK" and out[-2:] == [".", ""] and any(line.startswith("GET key ") for line in out)
+        lines = capsys.readouterr().out.split("\n")
+        assert lines[0] == "OK" and lines[-2:] == [".", ""] and any(line.startswith("GET key ") for line in lines)
 
 
 @pytest.mark.slow
@@ -238,7 +237,8 @@ async def test_a_console_leaves_a_peer_whose_process_stands_still(tmp_path: Path
     async with running(tmp_path, "a") as a:
         flags = f"--data {tmp_path / 'b'} --name b --listen 127.0.0.1:0 --http 127.0.0.1:0 --peer {a.address}"
         apps = "--app auth --app chat --app kv --pace fast"
-        process = subprocess.Popen([sys.executable, "-m", "tanist.peer.cli", "up", *flags.split(), *apps.split()])
+        command = [sys.executable, "-m", "tanist.peer.cli", "up", *flags.split(), *apps.split()]
+        process = await asyncio.create_subprocess_exec(*command)
         try:
             await until(lambda: any(m.name == "b" and m.http for m in a.status().members))
             (b,) = (m.http for m in a.status().members if m.name == "b")
@@ -249,4 +249,4 @@ async def test_a_console_leaves_a_peer_whose_process_stands_still(tmp_path: Path
                 assert client.place.name == "a" and any("b at" in text for text in heard.told)
         finally:
             process.kill()
-            process.wait()
+            await process.wait()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
+from prompt_toolkit.history import History
 
 from tanist.peer.application import Context, query
 from tanist.peer.application.api import Application, command
@@ -135,7 +136,7 @@ def test_a_line_is_taken_apart_as_a_peer_does_it(rest: str) -> None:
 def test_history_is_kept_from_console_to_console_without_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def opened() -> history.History:
+    def opened() -> History:
         return history_of("auth/x", lambda line: without_secrets(AUTH, line), tmp_path / "state")
 
     first = opened()
