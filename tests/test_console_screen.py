@@ -198,8 +198,11 @@ def test_a_session_on_a_terminal_goes_on_when_its_peer_is_killed(cluster: Cluste
         # The prompt is drawn again below it, with what was typed.
         console.until("chat>")
         assert not console.until("half a li").strip()
-        console.type("\x03WHO\r")
-        console.until("carl\r\n")
+        # Its former session holds the nickname no more, though nobody closed it.
+        console.type("\x03REGISTER anna\r")
+        console.until("OK\r\n")
+        console.type("WHO\r")
+        console.until("anna\r\nbob\r\ncarl\r\n")
         console.type("\x04")
         assert console.process.wait(DEADLINE_S) == 0
         assert termios.tcgetattr(console.slave) == console.modes

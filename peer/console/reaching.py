@@ -27,6 +27,14 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True)
+class Before:
+    """What a client was at the peer that it lost: it hears events from that position on. "" in the beginning."""
+
+    session: str = ""
+    position: str = ""
+
+
+@dataclass(frozen=True)
 class Place:
     """A peer where a client is connected."""
 
@@ -38,11 +46,8 @@ class Place:
     socket: aiohttp.ClientWebSocketResponse
 
 
-async def reach(http: aiohttp.ClientSession, address: str, app: str, cluster: str, position: str) -> Place:
-    """Connect a client of an application to the peer at an address, of that cluster unless it is "".
-
-    Events are heard from behind a position, or from now on. Raises `Unusable`.
-    """
+async def reach(http: aiohttp.ClientSession, address: str, app: str, cluster: str, before: Before) -> Place:
+    """Connect a client of an application at an address, to a peer of that cluster if one is named. Raises `Unusable`."""
     try:
         status = msgspec.json.decode(await _get(http, address, "/status"), type=Status)
         if cluster and status.cluster != cluster:
@@ -51,7 +56,7 @@ async def reach(http: aiohttp.ClientSession, address: str, app: str, cluster: st
             known = ", ".join(status.apps) or "none"
             raise Unusable("no_application", f"there is no application {app!r} at {address}; there are: {known}")
         signatures = msgspec.json.decode(await _get(http, address, f"/apps/{quote(app)}"), type=Signatures)
-        query = f"?after={position}" if position else ""
+        query = f"?after={before.position}&instead={quote(before.session)}" if before.session else ""
         timeout = aiohttp.ClientWSTimeout(ws_close=CONNECT_S)
         socket = await http.ws_connect(
             f"http://{address}/client{query}", heartbeat=PING_EVERY_S, max_msg_size=ANSWER_BYTES_MAX, timeout=timeout

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Protocol
 
 import aiohttp
@@ -15,7 +16,7 @@ import msgspec
 
 from tanist.peer.console.answers import Answer, answer_from, failed
 from tanist.peer.console.book import Book, Status
-from tanist.peer.console.reaching import CONNECT_S, Place, Unusable, reach, status_at
+from tanist.peer.console.reaching import CONNECT_S, Before, Place, Unusable, reach, status_at
 
 RETRY_S = 0.5
 """Seconds before the peer that was lost is asked again, after all others."""
@@ -62,7 +63,7 @@ class Remote:
         """Who serves, as far as is known."""
         self.reached = True
         self._served: tuple[str, int] | None = None
-        self._position: str = ""
+        self._before = Before()
         self._asked: _Asked | None = None
         self._number = 0
         self._one = asyncio.Lock()
@@ -139,7 +140,7 @@ class Remote:
                     # The one that was lost, the last in order, may be about to end or to start again.
                     await asyncio.sleep(RETRY_S)
                 try:
-                    self.place = await reach(self._http, address, lost.app, self._book.cluster, self._position)
+                    self.place = await reach(self._http, address, lost.app, self._book.cluster, self._before)
                 except Unusable:
                     continue
                 self.reached = True
@@ -161,8 +162,8 @@ class Remote:
         match said:
             case {"event": str(kind)}:
                 self._happened(kind, said)
-            case {"session": str(), "position": str(position)}:
-                self._position = self._position or position
+            case {"session": str(session), "position": str(position)}:
+                self._before = Before(session, self._before.position or position)
             case {"id": int(number)} if self._asked is not None and number == self._asked.number:
                 if not self._asked.answer.done():
                     self._asked.answer.set_result(said)
@@ -174,7 +175,7 @@ class Remote:
             if kind in CHANGES:
                 self._look.set()
             return
-        self._position = said["position"]
+        self._before = replace(self._before, position=said["position"])
         if said["app"] == self.place.app and self._teller is not None:
             self._teller.event(said["line"])
 
@@ -216,7 +217,7 @@ async def connected(address: str, app: str, *, roams: bool = True) -> AsyncItera
     timeout = aiohttp.ClientTimeout(total=CONNECT_S)
     async with aiohttp.ClientSession(timeout=timeout) as http:
         book = Book(address)
-        place = await reach(http, address, app, "", "")
+        place = await reach(http, address, app, "", Before())
         remote = Remote(http, book, place, roams)
         try:
             yield remote

@@ -13,7 +13,8 @@ A `key` beside them makes a command safe to repeat, over another connection too.
 
 Besides, what happens comes as `{"event": …, "app": …, "fields": …, "line": …, "position": …}`: application events that
 are for this session, and cluster events without `app`. The first message says who answers, and from where on it hears
-what happens: `{"peer": …, "session": …, "position": …}`; `?after=POSITION` lets it hear what happened behind one.
+what happens: `{"peer": …, "session": …, "position": …}`. Who lost a peer goes on at another one with
+`?after=POSITION&instead=SESSION`: it hears what happened behind that position, and its former session ends.
 """
 
 import asyncio
@@ -75,6 +76,8 @@ class ClientSockets:
             raise Overloaded(f"{CLIENTS_MAX} clients are connected here, the limit; go to another peer")
         client = self._peer.open_client()
         try:
+            if "instead" in query:
+                client.replace(query["instead"][-1].decode(errors="replace"))
             socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, max_msg_size=MESSAGE_BYTES_MAX, timeout=CLOSE_S)
             try:
                 await socket.prepare(request)
