@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from tanist.config import load
+from tanist.election import idempotency
 from tanist.peer.console import piped, remote
 from tanist.peer.console.reaching import Unusable
 from tanist.peer.console.remote import Remote, connected
@@ -250,3 +251,11 @@ async def test_a_console_leaves_a_peer_whose_process_stands_still(tmp_path: Path
         finally:
             process.kill()
             await process.wait()
+
+
+async def test_where_there_are_too_many_keys_a_line_goes_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "KEYS_MAX", 1)
+    async with running(tmp_path) as peer, console(peer.http_address) as (client, _):
+        assert [(await client.ask("INCR n")).lines for _ in range(3)] == [["OK 1"], ["OK 2"], ["OK 3"]]

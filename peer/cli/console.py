@@ -11,9 +11,10 @@ from typing import Any, TextIO, TypeVar, cast
 
 from tanist.peer.cli.client import Client
 from tanist.peer.cli.exits import Exit, VerbError
-from tanist.peer.cli.output import complain, is_coloured, safe
+from tanist.peer.cli.output import complain, is_coloured
 from tanist.peer.console.reaching import Unusable
 from tanist.peer.console.remote import Remote, connected
+from tanist.peer.electionlog.terminal import printable
 
 STATUSES = {"no_application": Exit.USAGE}
 """Exit statuses by what is wrong with the first peer; `Exit.UNREACHABLE` for all else."""
@@ -103,10 +104,10 @@ async def _talk(address: str, app: str, *, roams: bool = True) -> int:
 
 def _greeting(remote: Remote, columns: int) -> list[str]:
     place = remote.place
-    serves = f"{safe(remote.server)} serves" if remote.server else "nobody serves yet"
-    about = safe(place.signatures.doc.partition("\n")[0])
+    serves = f"{printable(remote.server)} serves" if remote.server else "nobody serves yet"
+    about = printable(place.signatures.doc.partition("\n")[0])
     return [
-        f"{safe(place.app)} at {safe(place.name)}, {place.address}; {serves}.",
+        f"{printable(place.app)} at {printable(place.name)}, {place.address}; {serves}.",
         *textwrap.wrap(about, columns),
         "HELP lists the commands, Tab completes, Ctrl-D ends.",
     ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from tanist.peer.console.answers import Answer
 from tanist.peer.console.signatures import Operation
+from tanist.peer.electionlog.terminal import printable
 
 Paint = Callable[[str, str], str]
 """Text, and a colour of `tanist.peer.cli.output.COLOURS`, to text with it."""
@@ -17,12 +18,12 @@ DARK = "3a3a3a"
 def drawn(operation: Operation | None, answer: Answer, paint: Paint, coloured: bool) -> list[str]:
     """The lines of an answer."""
     if answer.code:
-        return [paint(line, "bad") for line in answer.text]
+        return [paint(printable(line), "bad") for line in answer.text]
     if coloured and (lantern := _lantern(operation, answer.result)) is not None:
         return lantern
     if answer.text == ["OK"]:
         return [paint("OK", "good")]
-    return answer.text
+    return [printable(line) for line in answer.text]
 
 
 def _lantern(operation: Operation | None, result: Any) -> list[str] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from tanist.peer.cli.exits import Exit
 from tanist.peer.cli.output import complain
 from tanist.peer.console.typed import LINE_BYTES_MAX
+from tanist.peer.gateways.line import BLANK
 
 if TYPE_CHECKING:
     from tanist.peer.console.remote import Remote
@@ -23,7 +24,7 @@ class Printer:
 
     def event(self, line: str) -> None:
         """An event is a line of its own."""
-        print_lines([line])
+        print_lines([line.translate(BLANK)])
 
     def news(self, text: str) -> None:
         """News is not data."""

@@ -47,7 +47,7 @@ class Place:
 
 
 async def reach(http: aiohttp.ClientSession, address: str, app: str, cluster: str, before: Before) -> Place:
-    """Connect a client of an application at an address, to a peer of that cluster if one is named. Raises `Unusable`."""
+    """Connect a client of an application at an address, to a peer of that cluster if it is named. Raises `Unusable`."""
     try:
         status = msgspec.json.decode(await _get(http, address, "/status"), type=Status)
         if cluster and status.cluster != cluster:

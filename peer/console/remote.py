@@ -202,13 +202,11 @@ class Remote:
         server = status.server
         served = (server.id, status.term.number) if server else None
         self.server = server.name if server else ""
-        if self._served is not None and served is None:
+        before, self._served = self._served, served
+        if served is None and before is not None:
             self._tell("nobody serves now: commands wait")
-            self._served = ("", 0)
-        elif served is not None:
-            if self._served is not None and self._served != served:
-                self._tell(f"{self.server} serves now")
-            self._served = served
+        elif served is not None and before != served:
+            self._tell(f"{self.server} serves now")
 
 
 @contextlib.asynccontextmanager

@@ -11,12 +11,13 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.shortcuts import CompleteStyle
 
-from tanist.peer.cli.output import COLOURS, safe
+from tanist.peer.cli.output import COLOURS
 from tanist.peer.console.above import Above
 from tanist.peer.console.completing import Completing, hint
 from tanist.peer.console.drawing import drawn
 from tanist.peer.console.signatures import Argument, Signatures
 from tanist.peer.console.typed import LINE_BYTES_MAX, read, to_ask, with_word
+from tanist.peer.electionlog.terminal import printable
 
 if TYPE_CHECKING:
     from tanist.peer.console.remote import Remote
@@ -40,11 +41,11 @@ class Screen:
 
     def event(self, line: str) -> None:
         """Something happened in the application."""
-        self._above.say(f"» {safe(line)}")
+        self._above.say(f"» {printable(line)}")
 
     def news(self, text: str) -> None:
         """Something about the connection or the cluster."""
-        self._above.say(self._paint(f"-- {safe(text)}", "warn"))
+        self._above.say(self._paint(f"-- {printable(text)}", "warn"))
         self._session.app.invalidate()
 
     def say(self, *lines: str) -> None:
@@ -98,7 +99,7 @@ class Screen:
             case "QUIT":
                 return False
             case "HELP":
-                self.say(*map(safe, signatures.help_lines(line[len("HELP") :].strip())))
+                self.say(*map(printable, signatures.help_lines(line[len("HELP") :].strip())))
                 return True
         for argument in to_ask(typed):
             if (word := await self._secret(argument)) is None:
@@ -132,12 +133,12 @@ class Screen:
 
     def _below(self, remote: "Remote", signatures: Signatures) -> FormattedText:
         """The line at the bottom: what the line is to look like, and where the console is."""
-        where = f"at {safe(remote.place.name)}" if remote.reached else "not connected"
+        where = f"at {printable(remote.place.name)}" if remote.reached else "not connected"
         if remote.reached:
-            where += f", {safe(remote.server)} serves" if remote.server else ", nobody serves"
+            where += f", {printable(remote.server)} serves" if remote.server else ", nobody serves"
         if remote.waits:
             where += ", waiting for an answer"
-        text = safe(hint(signatures, self._session.default_buffer.text))
+        text = printable(hint(signatures, self._session.default_buffer.text))
         room = self._session.output.get_size().columns - len(where) - 3
         return FormattedText([("", f"{text[: max(room, 0)]:{max(room, 0)}} · {where}")])
 
