@@ -40,7 +40,7 @@ class Shown(DummyOutput):
         self.text = ""
 
     def write_raw(self, data: str) -> None:
-        self.text += data
+        self.text += data.replace("\r\n", "\n")
 
     async def has(self, words: str) -> None:
         async with asyncio.timeout(DEADLINE_S):
@@ -109,13 +109,13 @@ async def test_what_scrolls_above_is_bounded_and_comes_in_whole_lines() -> None:
     stream = Stream(above)
     stream.write("one")
     stream.write(" line\nand ha")
-    await above.flush()
+    above.flush()
     assert shown.text == "one line\n"
     await asyncio.to_thread(above.say, *(str(number) for number in range(LINES_MAX + 5)))
-    await above.flush()
+    above.flush()
     assert shown.text.count("\n") == LINES_MAX + 2 and "(5 lines did not fit" in shown.text
     stream.write("x" * (Stream.LINE_CHARS_MAX + 1))
-    await above.flush()
+    above.flush()
     assert len(shown.text) > Stream.LINE_CHARS_MAX
 
 
@@ -160,7 +160,7 @@ class Terminal:
 
 def plain(text: str) -> str:
     """What a terminal was sent, without what moves its cursor."""
-    return re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[=>]|\][^\x07]*\x07)", "", text)
+    return re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[=>]|\][^\x07]*\x07)|\r(?=\r*\n)", "", text)
 
 
 @contextlib.contextmanager
@@ -181,10 +181,10 @@ def test_a_session_on_a_terminal_goes_on_when_its_peer_is_killed(cluster: Cluste
         console.until(f"{server.name} serves.")
         console.until("chat>")
         console.type("REGISTER anna\r")
-        console.until("OK\r\n")
+        console.until("OK\n")
         cluster.call("chat/register", at=server, nick="bob")
         cluster.call("chat/msg", at=server, text="before")
-        console.until("» [bob]: before\r\n")
+        console.until("» [bob]: before\n")
         console.type("half a li")
         console.until("half a li")
         server.kill()
@@ -194,16 +194,25 @@ def test_a_session_on_a_terminal_goes_on_when_its_peer_is_killed(cluster: Cluste
         other = cluster.server
         cluster.call("chat/register", at=other, nick="carl")
         cluster.call("chat/msg", at=other, text="after")
-        console.until("» [carl]: after\r\n")
+        console.until("» [carl]: after\n")
         # The prompt is drawn again below it, with what was typed.
         console.until("chat>")
         assert not console.until("half a li").strip()
         # Its former session holds the nickname no more, though nobody closed it.
         console.type("\x03REGISTER anna\r")
-        console.until("OK\r\n")
+        console.until("OK\n")
         console.type("WHO\r")
-        console.until("anna\r\nbob\r\ncarl\r\n")
-        console.type("\x04")
+        console.until("anna\nbob\ncarl\n")
+        typed = "abcdefghijklmnopqrst"
+        for number, key in enumerate(typed):
+            cluster.call("chat/msg", at=other, text=f"number {number}")
+            console.type(key)
+        for number in range(len(typed)):
+            console.until(f"» [carl]: number {number}\n")
+        # Whatever came while it was typed, the line is whole: drawn anew, it shows all of it.
+        console.type("\x0c")
+        console.until(f"chat> {typed}")
+        console.type("\x03\x04")
         assert console.process.wait(DEADLINE_S) == 0
         assert termios.tcgetattr(console.slave) == console.modes
 
@@ -217,7 +226,7 @@ def test_a_peer_has_a_console_on_its_own_terminal(tmp_path: Path) -> None:
             console.until("kv at anna")
             console.until("kv>")
             console.type("INCR n\r")
-            console.until("2\r\n" if not leaves else "1\r\n")
+            console.until("2\n" if not leaves else "1\n")
             console.type("SIZE")
             if leaves:
                 console.type("\x03\x04")
@@ -233,7 +242,7 @@ def test_a_peer_has_a_console_on_its_own_terminal(tmp_path: Path) -> None:
 def test_a_console_ends_at_once_when_it_is_told_to(tmp_path: Path) -> None:
     given = f"--data {tmp_path / 'a'} --name anna --listen 127.0.0.1:0 --http 127.0.0.1:0 --app kv"
     with terminal("up", *given.split(), home=tmp_path) as peer:
-        address = re.split(r"\s", peer.until("/\r\n").rpartition("http://")[2])[0]
+        address = re.split(r"\s", peer.until("/\n").rpartition("http://")[2])[0]
         with terminal("shell", "kv", "--at", address, home=tmp_path) as console:
             console.until("kv>")
             console.process.terminate()

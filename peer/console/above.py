@@ -5,7 +5,7 @@ import io
 import threading
 from collections import deque
 
-from prompt_toolkit.application import in_terminal
+from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.output import Output
 
 LINES_MAX = 5_000
@@ -42,9 +42,9 @@ class Above:
             await self._some.wait()
             await asyncio.sleep(TOGETHER_S)
             self._some.clear()
-            await self.flush()
+            self.flush()
 
-    async def flush(self) -> None:
+    def flush(self) -> None:
         """Show what is there now."""
         with self._lock:
             lines, missed = list(self._waiting), self._missed
@@ -54,10 +54,19 @@ class Above:
             lines.append(f"({missed} lines did not fit here while the terminal stood still)")
         if not lines:
             return
-        async with in_terminal():
-            self._output.enable_autowrap()
-            self._output.write_raw("".join(f"{line}\n" for line in lines))
-            self._output.flush()
+        # Not with prompt-toolkit's `in_terminal`, which leaves raw mode meanwhile: what is typed just then is echoed
+        # between the lines, and a Ctrl-D is lost.
+        app = get_app_or_none()
+        drawn = app is not None and app.is_running
+        if app is not None and drawn:
+            app.renderer.erase()
+        self._output.enable_autowrap()
+        self._output.write_raw("".join(f"{line}\r\n" for line in lines))
+        self._output.flush()
+        if app is not None and drawn:
+            app.renderer.reset()
+            app.renderer.request_absolute_cursor_position()
+            app.invalidate()
 
 
 class Stream(io.TextIOBase):

@@ -64,21 +64,29 @@ class Screen:
         self._session.bottom_toolbar = lambda: self._below(remote, signatures)
         tasks = [asyncio.create_task(self._above.show()), asyncio.create_task(self._work(remote, signatures))]
         try:
-            while (text := await self._read(f"{signatures.name}> ")) is not None:
-                # What is pasted may have several lines.
-                if not all([await self._typed(line.strip(), signatures) for line in text.splitlines()]):
-                    break
-            if self._lines.qsize() or remote.waits:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(END_S):
-                        await self._lines.join()
-            if unanswered := self._lines.qsize() + remote.waits:
-                self.news(f"{unanswered} of your lines had no answer yet")
+            # Raw from begin to end: between two prompts nothing is echoed, and no key is lost.
+            with self._session.input.raw_mode():
+                await self._read_lines(signatures)
+                await self._wait_for_answers(remote)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-            await self._above.flush()
+            self._above.flush()
+
+    async def _read_lines(self, signatures: Signatures) -> None:
+        while (text := await self._read(f"{signatures.name}> ")) is not None:
+            # What is pasted may have several lines.
+            for line in text.splitlines():
+                if not await self._typed(line.strip(), signatures):
+                    return
+
+    async def _wait_for_answers(self, remote: "Remote") -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                await self._lines.join()
+        if unanswered := self._lines.qsize() + remote.waits:
+            self.news(f"{unanswered} of your lines had no answer yet")
 
     async def _read(self, prompt: str) -> str | None:
         """A line, or None at the end."""
