@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import textwrap
@@ -27,6 +28,8 @@ _Result = TypeVar("_Result")
 def run_console(at: str, app: str | None) -> int:
     """A console at the peer whose page is at `at`; gives the exit status, or raises `VerbError`."""
     client = Client(at)
+    if sys.stdin is None:
+        raise VerbError(Exit.USAGE, "a console reads stdin, which is closed here")
     terminal = _on_terminal()
     name = app or _chosen([described["name"] for described in client.get("/apps")["apps"]], terminal)
     address = client.at.removeprefix("http://")
@@ -37,7 +40,7 @@ def run_console(at: str, app: str | None) -> int:
 
 
 def _on_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _chosen(names: list[str], terminal: bool) -> str:
@@ -79,7 +82,9 @@ async def _pipe(address: str, app: str) -> int:
     from tanist.peer.console.piped import Printer, lines_of, run
 
     async with connected(address, app) as remote:
-        status = await _beside(remote.keep(Printer()), run(remote, lines_of(sys.stdin.buffer)))
+        # Not sys.stdin itself: a thread waits for its lines, and the interpreter could not let go of it at the end.
+        given = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+        status = await _beside(remote.keep(Printer()), run(remote, lines_of(given)))
     return Exit.FAILED if status is None else status
 
 
@@ -99,6 +104,7 @@ async def _talk(address: str, app: str, *, roams: bool = True) -> int:
         # What it writes to was looked up before: it does not write to itself.
         with contextlib.redirect_stderr(cast(TextIO, Stream(above))):
             await _beside(remote.keep(screen), screen.run(remote))
+        above.flush()
     return Exit.OK
 
 
