@@ -241,7 +241,8 @@ async def test_a_console_leaves_a_peer_whose_process_stands_still(tmp_path: Path
         command = [sys.executable, "-m", "tanist.peer.cli", "up", *flags.split(), *apps.split()]
         process = await asyncio.create_subprocess_exec(*command)
         try:
-            await until(lambda: any(m.name == "b" and m.http for m in a.status().members))
+            # Then it has the log, and knows of the other peer.
+            await until(lambda: [f.in_sync for f in a.status().fallbacks] == [True])
             (b,) = (m.http for m in a.status().members if m.name == "b")
             async with console(b) as (client, heard):
                 assert (await client.ask("INCR n")).lines == ["OK 1"]

@@ -181,7 +181,7 @@ class Remote:
 
     async def _watch(self) -> None:
         """Keep up with who is there and who serves."""
-        while True:
+        while not self.place.socket.closed:
             status = await status_at(self._http, self.place.address)
             if status is not None:
                 self._learn(status)
