@@ -91,10 +91,10 @@ async def test_a_secret_is_asked_for_and_never_shown(tmp_path: Path) -> None:
 
 async def test_boards_and_lanterns_are_drawn_and_errors_are_plain(tmp_path: Path) -> None:
     async with screen(tmp_path, "tictactoe") as (keys, shown, running):
-        keys.send_text("CREATE r\rBOARD\rMOVE 9 9\rFLY\r\x04")
+        keys.send_text("WAITING\rCREATE r\rBOARD\rMOVE 9 9\rFLY\r\x04")
         async with asyncio.timeout(DEADLINE_S):
             await running
-        assert "OK\n   1   2   3\n1    |   |  \n" in shown.text
+        assert "(none)\nOK\n   1   2   3\n1    |   |  \n" in shown.text
         assert "there is no FLY" in shown.text and "ERROR" not in shown.text
     async with screen(tmp_path, "lantern", coloured=True) as (keys, shown, _):
         # What is pasted may have several lines.

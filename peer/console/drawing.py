@@ -23,7 +23,8 @@ def drawn(operation: Operation | None, answer: Answer, paint: Paint, coloured: b
         return lantern
     if answer.text == ["OK"]:
         return [paint("OK", "good")]
-    return [printable(line) for line in answer.text]
+    # An empty list answers too: it must not look as if nothing came.
+    return [printable(line) for line in answer.text] or [paint("(none)", "soft")]
 
 
 def _lantern(operation: Operation | None, result: Any) -> list[str] | None:
