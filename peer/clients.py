@@ -187,10 +187,10 @@ class Clients:
     def server_changed(self, reachable: bool) -> int:
         """Another server, or none. Returns how many calls were sent again."""
         self._reachable = reachable
-        again = sum(client.calls.server_changed(reachable) for client in self._all())
         if reachable:
+            # Before what waits: who comes from another peer may ask for the nickname that its former session holds.
             self._end_left_behind()
-        return again
+        return sum(client.calls.server_changed(reachable) for client in self._all())
 
     def send_all(self) -> None:
         """Send everything unanswered again."""

@@ -190,17 +190,17 @@ def test_a_session_on_a_terminal_goes_on_when_its_peer_is_killed(cluster: Cluste
         server.kill()
         console.until(f"-- {server.name} at {address} is lost")
         console.until("-- now at ")
+        # The prompt is drawn again below it, with what was typed.
+        console.until("chat>")
+        assert not console.until("half a li").strip()
+        # Nobody serves yet, and nobody closed the former session: it holds the nickname no more all the same.
+        console.type("\x03REGISTER anna\r")
+        console.until("OK\n")
         cluster.until(one_server)
         other = cluster.server
         cluster.call("chat/register", at=other, nick="carl")
         cluster.call("chat/msg", at=other, text="after")
         console.until("» [carl]: after\n")
-        # The prompt is drawn again below it, with what was typed.
-        console.until("chat>")
-        assert not console.until("half a li").strip()
-        # Its former session holds the nickname no more, though nobody closed it.
-        console.type("\x03REGISTER anna\r")
-        console.until("OK\n")
         console.type("WHO\r")
         console.until("anna\nbob\ncarl\n")
         typed = "abcdefghijklmnopqrst"
