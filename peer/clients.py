@@ -51,6 +51,10 @@ class Client:
         """A query's answer from this peer's state, with this client's session; internal ones only if `internal`."""
         return self._clients.machine().query(app, name, given, self.session, internal=internal)
 
+    def replace(self, session: str) -> None:
+        """This client was another session, at a peer that it lost: what that one holds, such as a nickname, is free."""
+        self._clients.replaced(session)
+
     def close(self, why: str) -> None:
         """The client is gone: what it waits for fails, and its session ends."""
         self._clients.ended(self, why)
@@ -108,6 +112,13 @@ class Clients:
         self.local_sessions.discard(client.session)
         if client.calls.began:
             self._ending[client.session] = why
+            self._end()
+
+    def replaced(self, session: str) -> None:
+        """See `Client.replace`."""
+        known = self.machine().sessions.get(session) is not None and session not in self.local_sessions
+        if known and len(self._ending) < CLIENTS_MAX:
+            self._ending[session] = "its client went to another peer"
             self._end()
 
     def _end(self) -> None:
@@ -176,10 +187,10 @@ class Clients:
     def server_changed(self, reachable: bool) -> int:
         """Another server, or none. Returns how many calls were sent again."""
         self._reachable = reachable
-        again = sum(client.calls.server_changed(reachable) for client in self._all())
         if reachable:
+            # Before what waits: who comes from another peer may ask for the nickname that its former session holds.
             self._end_left_behind()
-        return again
+        return sum(client.calls.server_changed(reachable) for client in self._all())
 
     def send_all(self) -> None:
         """Send everything unanswered again."""

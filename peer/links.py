@@ -47,6 +47,11 @@ class Links:
         """The ids of all linked peers."""
         return list(self._links)
 
+    def http_of(self, peer: str) -> str:
+        """Where the page of a linked peer is; "" if it did not say, or is not linked."""
+        link = self.to(peer)
+        return link.remote.http if link is not None else ""
+
     def close(self, peer: str, reason: str) -> None:
         """End all links to a peer; nothing more is heard of them."""
         for link in self._links.pop(peer, []):

@@ -55,6 +55,16 @@ class OwnAddress:
         return True
 
 
+def as_others_reach(bound: str, address: str) -> str:
+    """Where others reach what is `bound`: at the host of this peer's own `address` if every interface is bound."""
+    host, port = parse_address(bound)
+    try:
+        everywhere = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    return format_address(parse_address(address)[0], port) if everywhere and address else bound
+
+
 def _has_address(host: str) -> bool:
     """Whether an address is one of this machine's own."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -90,6 +90,7 @@ def hello_of(
     directory: DataDirectory,
     node: Node | None,
     address: str,
+    http: str,
     applications: Iterable[str],
 ) -> Hello:
     """What a peer says of itself at the begin of every link; `node` is what its core knows, once it runs."""
@@ -105,6 +106,7 @@ def hello_of(
         priority=config.priority,
         apps=dict.fromkeys(applications, APPLICATION_VERSION),
         founding=node.log.roster.founding if node is not None else "",
+        http=http,
     )
 
 
@@ -134,7 +136,6 @@ def cautions(config: PeerConfig, *addresses: str) -> list[Event]:
     later = {
         "--no-discovery": config.given("discovery"),
         **{f"--gateway {gateway}": gateway.protocol not in MAKERS for gateway in config.gateways},
-        "--console": bool(config.console),
     }
     reachable = [BindWarning(address) for address in addresses if not is_loopback(address)]
     return [*reachable, *(FeatureLater(flag) for flag, given in later.items() if given)]

@@ -55,7 +55,7 @@ from tanist.peer.gateways.opening import Gateways
 from tanist.peer.healing import Healing
 from tanist.peer.healview import heals
 from tanist.peer.links import Links
-from tanist.peer.listening import OwnAddress, listen_at
+from tanist.peer.listening import OwnAddress, as_others_reach, listen_at
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
 from tanist.peer.opening import cautions, core_of, exit_code, hello_of, open_directory, open_log, started, version
@@ -204,10 +204,11 @@ class Peer:
         transport = self._transport = self._parts.transport(
             self._hello, self._links, config.transport, self._fatal, lambda at: names_at(self.core.node.log.roster, at)
         )
+        # First, since each hello says where it is.
+        self._http, self.http_address = await listen_at(config.http, config.given("http"), partial(serve_http, self))
         bound = await listen_at(config.listen, config.given("listen"), transport.listen)
         self._own = OwnAddress(config.advertise, bound)
         self.address = self._own.address
-        self._http, self.http_address = await listen_at(config.http, config.given("http"), partial(serve_http, self))
         return transport
 
     def _hello(self) -> Hello:
@@ -216,7 +217,8 @@ class Peer:
         if node is not None and self._own.moved():
             self.address = self._own.address
             self._driver.feed(AddressChanged(self.address))
-        return hello_of(self.config, self._directory, node, self.address, self._applications)
+        http = as_others_reach(self.http_address, self.address)
+        return hello_of(self.config, self._directory, node, self.address, http, self._applications)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -309,7 +311,13 @@ class Peer:
     def status(self) -> Status:
         """What this peer knows of the cluster."""
         self._must_run()
-        return make_status(self._driver.core, self._replica, self.config.cluster, self.http_address, version())
+        core = self._driver.core
+        return make_status(core, self._replica, self.config.cluster, self.http_address, self._http_of, version())
+
+    def _http_of(self, peer: str) -> str:
+        if peer == self._driver.core.node.me.id:
+            return as_others_reach(self.http_address, self.address)
+        return self._links.http_of(peer)
 
     def reigns(self) -> list[ReignSummary]:
         """The reigns of the past, oldest first."""

@@ -31,13 +31,17 @@ class FallbackView(msgspec.Struct, frozen=True):
 
 
 class MemberView(msgspec.Struct, frozen=True):
-    """One member of the roster: `state` is live, absent or learner; `lag` in entries, -1 when not known here."""
+    """One member of the roster: `state` is live, absent or learner; `lag` in entries, -1 when not known here.
+
+    `http` is where its page is, "" while this peer has no link to it.
+    """
 
     id: str
     name: str
     address: str
     state: str
     lag: int
+    http: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """Puts `Status` together: what this peer knows of its cluster, in plain words."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tanist.election.commit import majority
@@ -21,8 +22,10 @@ def time_text(time_ns: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def make_status(core: Core, replica: Replica, cluster: str, http_address: str, version: str) -> Status:
-    """What this peer says of itself."""
+def make_status(
+    core: Core, replica: Replica, cluster: str, http_address: str, http_of: Callable[[str], str], version: str
+) -> Status:
+    """What this peer says of itself. `http_of` gives where a member's page is."""
     node = core.node
     term = core.term
     began = replica.began(term) if term != NO_TERM else None
@@ -39,7 +42,7 @@ def make_status(core: Core, replica: Replica, cluster: str, http_address: str, v
         fallbacks=[
             FallbackView(e.id, e.name, e.address, e.in_sync, e.lag, e.counts, e.reason) for e in node.fallbacks.entries
         ],
-        members=[_member(core, m.id) for m in node.log.roster.members],
+        members=[_member(core, m.id, http_of(m.id)) for m in node.log.roster.members],
         commit=node.commit,
         applied=replica.applied,
         durability=str(node.durability),
@@ -64,7 +67,7 @@ def _server(core: Core) -> ServerView | None:
     return ServerView(core.server, name, node.address_of(core.server) or "")
 
 
-def _member(core: Core, peer: str) -> MemberView:
+def _member(core: Core, peer: str, http: str) -> MemberView:
     node = core.node
     member = node.log.roster.get(peer)
     assert member is not None
@@ -85,7 +88,7 @@ def _member(core: Core, peer: str) -> MemberView:
     elif peer == node.me.id and core.role is Role.CLIENT:
         lag = max(0, node.log.last - node.commit) if lag < 0 else lag
     state = "live" if live else "absent"
-    return MemberView(peer, member.name, member.address, state if member.voter else "learner", lag)
+    return MemberView(peer, member.name, member.address, state if member.voter else "learner", lag, http)
 
 
 def problem(core: Core) -> str:

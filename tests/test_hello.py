@@ -54,6 +54,8 @@ def test_two_peers_of_one_cluster_may_talk() -> None:
         (but(id="b\n1"), Code.NAME, "id must be"),
         (but(address=""), Code.NAME, "an address that nobody can dial"),
         (but(address="10.0.0.2:0"), Code.NAME, "port 0"),
+        (but(http="nowhere"), Code.NAME, "its page is at an address that nobody can dial"),
+        (but(http="10.0.0.2:0"), Code.NAME, "its page is at port 0"),
         (but(apps={"a\x00": "1"}), Code.NAME, "an application that cannot be read"),
         (but(apps={str(i): "1" for i in range(257)}), Code.NAME, "257 applications"),
     ],
@@ -86,7 +88,7 @@ def test_a_hello_survives_the_wire() -> None:
 
 def test_magic_and_version_stand_first_on_the_wire_and_nothing_drifts() -> None:
     value = encode_hello(HELLO, ANNA)[5:]
-    fields = ["tanist", 1, "home", "survivor", "a1", "anna", [3, 99], "10.0.0.1:7400", True, 2, {}, False, ""]
+    fields = ["tanist", 1, "home", "survivor", "a1", "anna", [3, 99], "10.0.0.1:7400", True, 2, {}, False, "", ""]
     assert msgspec.msgpack.decode(value) == fields
 
 

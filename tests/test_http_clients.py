@@ -153,3 +153,51 @@ async def test_a_failover_is_a_delay_and_the_end_of_a_peer_is_told(tmp_path: Pat
         async with asyncio.timeout(DEADLINE_S):
             while (await console.socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
                 pass
+
+
+async def test_what_a_client_held_at_a_peer_that_it_lost_is_free_for_it(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        a = await stack.enter_async_context(running(tmp_path, "a"))
+        b = await stack.enter_async_context(running(tmp_path, "b", peer=[a.address]))
+        (anna, clara) = await stack.enter_async_context(consoles(b, a))
+        assert await anna.line("chat", "REGISTER anna") == await clara.line("chat", "REGISTER clara") == "OK"
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        url = f"http://{a.http_address}/client?instead="
+        for wrong in ("", "nobody", clara.hello["session"], "%ff"):
+            async with http.ws_connect(url + wrong):
+                pass
+        # The connection to the other peer is still open, as one is that leads to a machine which was switched off.
+        async with http.ws_connect(url + anna.hello["session"]) as socket:
+            again = Console(socket)
+            await again.message()
+            assert await again.line("chat", "REGISTER anna") == "OK"
+            assert (await again.ask(app="chat", line="WHO"))["answer"] == ["OK", "anna", "clara", "."]
+            assert await clara.line("chat", "MSG hello") == "OK"
+
+
+async def test_a_client_goes_on_elsewhere_where_its_connection_broke(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, aiohttp.ClientSession() as http, consoles(peer) as (clara,):
+        async with http.ws_connect(f"http://{peer.http_address}/client") as socket:
+            anna = Console(socket)
+            first = await anna.message()
+            assert (await anna.ask(app="kv", line="INCR n", key="k1"))["answer"] == ["OK 1"]
+        assert await clara.line("chat", "REGISTER clara") == "OK"
+        assert await clara.line("chat", "MSG meanwhile") == "OK"
+        async with http.ws_connect(f"http://{peer.http_address}/client?after={first['position']}") as socket:
+            anna = Console(socket)
+            await anna.message()
+            assert (await anna.event("said"))["line"] == "[clara]: meanwhile"
+            assert (await anna.ask(app="kv", line="INCR n", key="k1"))["result"] == 1
+            assert (await anna.ask(app="kv", line="SET n x", key="k1"))["answer"][0].startswith(
+                "ERROR this idempotency"
+            )
+            assert (await anna.ask(app="kv", line="GET none"))["answer"] == ["ERROR not found"]
+            for key in (5, "x" * 257, "\n"):
+                assert (await anna.ask(app="kv", line="GET n", key=key))["error"]["code"] == "bad_request"
+        async with http.ws_connect(f"http://{peer.http_address}/client?after=99999.0") as socket:
+            anna = Console(socket)
+            await anna.message()
+            assert (await anna.message())["error"]["code"] == "position_unknown"
+            assert (await anna.ask(app="chat", line="WHO"))["answer"] == ["OK", "clara", "."]
+            assert await clara.line("chat", "MSG now") == "OK"
+            assert (await anna.event("said"))["line"] == "[clara]: now"

@@ -93,6 +93,9 @@ async def test_every_peer_says_the_same_of_the_cluster_and_only_the_server_is_th
         assert {f["name"] for f in status["fallbacks"]} == {"bert", "carla"}
         assert all(f["in_sync"] and f["reason"] for f in status["fallbacks"])
         assert {m["name"]: m["state"] for m in status["members"]} == dict.fromkeys(("anna", "bert", "carla"), "live")
+        # So a console that loses one peer knows where the others are.
+        pages = {m["name"]: m["http"] for m in status["members"] if m["name"] in (peer.status().name, "anna")}
+        assert pages == {p.status().name: p.http_address for p in (peer, anna)}
         assert (await cluster.ask(peer, "GET", "/leader"))[0] == leader
         assert (await cluster.ask(peer, "GET", "/readyz"))[0] == 200
         assert (await cluster.ask(peer, "GET", "/history"))[1]["reigns"][0]["name"] == "anna"

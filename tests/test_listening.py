@@ -3,7 +3,7 @@
 import pytest
 
 from tanist.peer import listening
-from tanist.peer.listening import PORTS_TRIED_MAX, OwnAddress, free_port_from, is_loopback, own_host
+from tanist.peer.listening import PORTS_TRIED_MAX, OwnAddress, as_others_reach, free_port_from, is_loopback, own_host
 from tanist.transport.errors import ListenError
 
 
@@ -18,6 +18,20 @@ async def test_a_default_moves_to_the_next_free_port() -> None:
 
     assert await free_port_from("127.0.0.1:7400", listen) == "127.0.0.1:7402"
     assert tried == ["127.0.0.1:7400", "127.0.0.1:7401", "127.0.0.1:7402"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "address", "reached"),
+    [
+        ("127.0.0.1:7480", "10.0.0.2:7400", "127.0.0.1:7480"),
+        ("0.0.0.0:7480", "10.0.0.2:7400", "10.0.0.2:7480"),
+        ("[::]:7480", "laptop.lan:7400", "laptop.lan:7480"),
+        ("0.0.0.0:7480", "", "0.0.0.0:7480"),
+        ("laptop.lan:7480", "10.0.0.2:7400", "laptop.lan:7480"),
+    ],
+)
+def test_what_is_bound_everywhere_is_told_at_the_host_that_others_reach(bound: str, address: str, reached: str) -> None:
+    assert as_others_reach(bound, address) == reached
 
 
 async def test_when_none_is_free_the_first_is_named() -> None:

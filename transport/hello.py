@@ -60,7 +60,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
     `address` is where others reach this peer ("" only for a light one, which follows and holds no log);
     `serve` whether it may become the server; `apps` its applications and their versions; `founding` which founding
-    its cluster goes back to (quorum mode, "" before it is founded).
+    its cluster goes back to (quorum mode, "" before it is founded); `http` where its page is, "" if others cannot know.
     """
 
     magic: str = MAGIC
@@ -76,6 +76,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     apps: dict[str, str] = {}
     light: bool = False
     founding: str = ""
+    http: str = ""
 
     def as_remote(self) -> Remote:
         """What the core is told of the other end of a link."""
@@ -182,13 +183,21 @@ def _unreadable(hello: Hello) -> str:
     for app, version in hello.apps.items():
         if not _is_name(app) or (version and not _is_name(version)):
             return f"peer {hello.name!r} names an application that cannot be read: {_shown(app)} {_shown(version)}"
+    if hello.http and (problem := _undialable(hello.http)):
+        return f"peer {hello.name!r} says its page is at {problem}"
     if hello.light and not hello.address:
         return ""
+    problem = _undialable(hello.address)
+    return f"peer {hello.name!r} says it is reached at {problem}" if problem else ""
+
+
+def _undialable(address: str) -> str:
+    """Why nobody can dial an address, to stand behind "at"; "" when it can be dialed."""
     try:
-        _, port = parse_address(hello.address)
+        _, port = parse_address(address)
     except AddressError as error:
-        return f"peer {hello.name!r} says it is reached at an address that nobody can dial: {error}"
-    return "" if port else f"peer {hello.name!r} says it is reached at port 0, which nobody can dial"
+        return f"an address that nobody can dial: {error}"
+    return "" if port else "port 0, which nobody can dial"
 
 
 def _is_name(text: str) -> bool:

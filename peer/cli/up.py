@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from tanist.config import PeerConfig
 from tanist.peer.application.loading import LoadError
+from tanist.peer.cli.console import console_beside
 from tanist.peer.cli.exits import Exit, VerbError
 from tanist.peer.cli.joining import introduction
 from tanist.peer.cli.output import complain, say
@@ -74,9 +75,10 @@ async def serve(config: PeerConfig, make_peer: Callable[[], RunnablePeer]) -> in
             return Exit.OK
         say(introduction(config, peer.status(), peer.http_address, peer.gateways))
         sys.stdout.flush()
-        ended = asyncio.create_task(peer.wait_stopped())
-        if await _first(ended, stopping):
-            return ended.result()
+        async with console_beside(config.console, peer.http_address):
+            ended = asyncio.create_task(peer.wait_stopped())
+            if await _first(ended, stopping):
+                return ended.result()
         complain("handing over, then ending; Ctrl-C again ends at once")
         await peer.stop(hand_over=True)
         return Exit.OK

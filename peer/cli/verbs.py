@@ -260,6 +260,38 @@ def call(
     return Exit.OK
 
 
+@app.command(group=ASKING, sort_key=8)
+def shell(app: Annotated[str, Parameter(help="The application.")], /, *, at: At = AT) -> int:
+    """A console for an application, at a peer on this machine or at --at.
+
+    Its commands are typed as HELP lists them; Tab completes. Events scroll above the prompt. When the
+    peer is lost the console goes on at the next of the fallback list, and what was not answered is
+    asked there, done once. In a pipe it reads lines and answers as the line protocol does.
+    """
+    from tanist.peer.cli.console import run_console
+
+    return run_console(at, app)
+
+
+@app.command(group=ASKING, sort_key=9)
+def connect(
+    address: Annotated[str, Parameter(help="Any peer's page, host:port (port 7480 if left out).")],
+    /,
+    *,
+    app: Annotated[
+        str | None,
+        Parameter("--app", env_var="TANIST_APP", show_default=False, metavar="APP", help="The application."),
+    ] = None,
+) -> int:
+    """A console at a peer anywhere: "tanist shell" for whoever runs no peer.
+
+    Without --app it takes the peer's only application, or asks which.
+    """
+    from tanist.peer.cli.console import run_console
+
+    return run_console(address, app)
+
+
 @app.command(group=MOVING)
 def handover(
     *,

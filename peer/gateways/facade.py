@@ -52,6 +52,9 @@ class GatewayClient(Protocol):
     def query(self, app: str, name: str, given: Sequence[Any]) -> Any:
         """Answer a query."""
 
+    def replace(self, session: str) -> None:
+        """End the session that this client was before, at a peer that it lost."""
+
     def close(self, why: str) -> None:
         """It is gone."""
 

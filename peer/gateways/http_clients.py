@@ -8,14 +8,19 @@ One JSON object a message, for consoles and pages:
     anything that is wrong
         --> {"id": …, "error": {"code": …, "message": …}}
 
+A `key` beside them makes a command safe to repeat, over another connection too. Whoever sent a line also gets the
+`answer` as the line protocol has it, a list of lines.
+
 Besides, what happens comes as `{"event": …, "app": …, "fields": …, "line": …, "position": …}`: application events that
-are for this session, and cluster events without `app`. The first message says who answers: `{"peer": …, "session": …}`.
+are for this session, and cluster events without `app`. The first message says who answers, and from where on it hears
+what happens: `{"peer": …, "session": …, "position": …}`. Who lost a peer goes on at another one with
+`?after=POSITION&instead=SESSION`: it hears what happened behind that position, and its former session ends.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,7 +32,10 @@ from tanist.peer.gateways import words
 from tanist.peer.gateways.directory import Directory
 from tanist.peer.gateways.facade import GatewayClient, GatewayEvent, GatewayPeer
 from tanist.peer.gateways.http_connection import Connection
+from tanist.peer.gateways.http_events import position_from
+from tanist.peer.gateways.http_requests import checked_key
 from tanist.peer.gateways.http_values import from_json, in_order, to_json
+from tanist.peer.gateways.line import done, undone
 
 CLIENTS_MAX = 512
 """WebSockets of one gateway."""
@@ -44,6 +52,9 @@ PING_EVERY_S = 20.0
 CLOSE_S = 2.0
 """Seconds a client has to answer the closing of its WebSocket."""
 
+NUMBER_MAX = 10**9
+"""Behind all events of an entry: none has so many."""
+
 log = logging.getLogger("tanist.http")
 _encode = msgspec.json.Encoder().encode
 
@@ -58,12 +69,15 @@ class ClientSockets:
 
     async def serve(self, request: web.BaseRequest, query: Mapping[str, Sequence[bytes]]) -> web.StreamResponse:
         """Serve one client until it goes; raises `BadRequest` or `Overloaded` before it began."""
+        position = position_from(query)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise BadRequest("/client is a WebSocket; connect to it with ws:// instead of http://")
         if len(self._open) >= CLIENTS_MAX:
             raise Overloaded(f"{CLIENTS_MAX} clients are connected here, the limit; go to another peer")
         client = self._peer.open_client()
         try:
+            if "instead" in query:
+                client.replace(query["instead"][-1].decode(errors="replace"))
             socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, max_msg_size=MESSAGE_BYTES_MAX, timeout=CLOSE_S)
             try:
                 await socket.prepare(request)
@@ -74,7 +88,7 @@ class ClientSockets:
                 connection.allow(None)
             self._open.add(socket)
             try:
-                await OneClient(self._peer, self._directory, client, socket).talk()
+                await OneClient(self._peer, self._directory, client, socket).talk(position)
             finally:
                 self._open.discard(socket)
             return socket
@@ -100,12 +114,14 @@ class OneClient:
         self._room = asyncio.Semaphore(UNDER_WAY_MAX)
         self._sending = asyncio.Lock()
 
-    async def talk(self) -> None:
-        """Answer until the client goes."""
-        events = asyncio.create_task(self._events())
+    async def talk(self, after: tuple[int, int] | None) -> None:
+        """Answer until the client goes; tell it what happened behind `after`, or from now on."""
+        status = self._peer.status()
+        events = asyncio.create_task(self._events(after))
         calls: set[asyncio.Task[None]] = set()
         try:
-            await self._send({"peer": self._peer.status().name, "session": self._client.session})
+            position = f"{status.applied}.{NUMBER_MAX}"
+            await self._send({"peer": status.name, "session": self._client.session, "position": position})
             async for message in self._socket:
                 if message.type is not WSMsgType.TEXT:
                     continue
@@ -122,6 +138,7 @@ class OneClient:
 
     async def _answer(self, text: str) -> None:
         asked: Any = None
+        line = False
         try:
             try:
                 message = msgspec.json.decode(text)
@@ -130,9 +147,12 @@ class OneClient:
             if not isinstance(message, dict):
                 raise BadRequest('a message is an object: {"id": 1, "app": "chat", "line": "MSG hi"}')
             asked = message.pop("id", None)
+            line = "line" in message
             said = await self._done(message)
         except CallError as error:
             said = {"error": {"code": error.code, "message": error.message}}
+            if line:
+                said["answer"] = _lines(undone(error))
         except Exception:
             log.exception("HTTP: a client's call failed")
             said = {"error": {"code": "failed", "message": "this peer failed; ask another"}}
@@ -142,7 +162,8 @@ class OneClient:
             await self._send({"id": asked, **said})
 
     async def _done(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        match message:
+        key = _key_in(message)
+        match {name: value for name, value in message.items() if name != "key"}:
             case {"app": str() as app, "line": str() as line, **rest} if not rest:
                 operation, given = words.read(self._directory.application(app), line)
             case {"app": str() as app, "name": str() as name, **rest} if rest.keys() <= {"arguments"}:
@@ -157,25 +178,36 @@ class OneClient:
             case _:
                 raise BadRequest("a message has an app, and a line or a name and its arguments")
         if operation.is_command:
-            reply = await self._client.call(app, operation.name, given, timeout_s=CALL_S)
+            reply = await self._client.call(app, operation.name, given, key=key, timeout_s=CALL_S)
             result, receipt = reply.result, {"receipt": reply.receipt}
         else:
             result, receipt = self._client.query(app, operation.name, given), {}
-        lines = words.drawn(operation, result)
-        return {"result": to_json(result), **({} if lines is None else {"lines": lines}), **receipt}
+        said = {"result": to_json(result), **receipt}
+        if (lines := words.drawn(operation, result)) is not None:
+            said["lines"] = lines
+        if "line" in message:
+            said["answer"] = _lines(done(operation, result))
+        return said
 
-    async def _events(self) -> None:
-        events = self._peer.events_after(None)
+    async def _events(self, after: tuple[int, int] | None) -> None:
+        try:
+            try:
+                await self._tell(self._peer.events_after(after))
+            except CallError as error:
+                await self._send({"error": {"code": error.code, "message": error.message}})
+                await self._tell(self._peer.events_after(None))
+        except ConnectionError:
+            return
+        await self._socket.close(code=1013, message=b"too slow for what happens: connect again")
+
+    async def _tell(self, events: AsyncIterator[GatewayEvent]) -> None:
         try:
             async for happened in events:
                 if not isinstance(happened, Published) or happened.is_for(self._client.session):
                     await self._send(_event(happened))
-        except ConnectionError:
-            return
         finally:
             if (close := getattr(events, "aclose", None)) is not None:
                 await close()
-        await self._socket.close(code=1013, message=b"too slow for what happens: connect again")
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         """Send one message. A client that takes nothing for long is ended. Raises ConnectionError when it is gone."""
@@ -186,6 +218,19 @@ class OneClient:
             except TimeoutError:
                 await self._socket.close()
                 raise ConnectionResetError("it reads nothing") from None
+
+
+def _key_in(message: Mapping[str, Any]) -> str:
+    match message.get("key", ""):
+        case "":
+            return ""
+        case str() as key:
+            return checked_key(key)
+    raise BadRequest("a key is text")
+
+
+def _lines(answer: bytes) -> list[str]:
+    return answer.decode().split("\n")[:-1]
 
 
 def _event(happened: GatewayEvent) -> dict[str, Any]:

@@ -114,8 +114,11 @@ def timeout_from(query: Mapping[str, Sequence[bytes]]) -> float:
 def key_from(headers: Mapping[str, str]) -> str:
     """The Idempotency-Key, or "" without one; raises `BadRequest`."""
     key = headers.get("Idempotency-Key")
-    if key is None:
-        return ""
+    return "" if key is None else checked_key(key)
+
+
+def checked_key(key: str) -> str:
+    """An idempotency key, if it is one; raises `BadRequest`."""
     if not 0 < len(key) <= KEY_CHARACTERS_MAX or not key.isprintable():
         raise BadRequest(f"the Idempotency-Key must have 1 to {KEY_CHARACTERS_MAX} printable characters")
     return key

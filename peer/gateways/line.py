@@ -4,8 +4,10 @@ An answer is `OK` with what there is to say, or `ERROR` with the reason. An answ
 and a line with a dot alone; a line of it that begins with a dot gets another before it. Events are lines of their own.
 """
 
+from typing import Any
+
 from tanist.peer.application.events import Published
-from tanist.peer.application.specification import Specified
+from tanist.peer.application.specification import Operation, Specified
 from tanist.peer.errors import BadRequest, CallError
 from tanist.peer.gateways import words
 from tanist.peer.gateways.tcp import Connection, Serving, TcpGateway, TooLong
@@ -53,16 +55,9 @@ class LineGateway(TcpGateway):
                 result = await connection.call(operation.name, *given)
             else:
                 result = connection.query(operation.name, *given)
-                if result is None:
-                    return error("not found")
-            shown = words.lines_of(operation, result)
-        except BadRequest as wrong:
-            return error(wrong.message.partition(": ")[2] or wrong.message)
-        except CallError as refused:
-            return error(refused.message)
-        if shown is None or shown == ["OK"]:
-            return b"OK\n"
-        return answer(shown, several=words.is_list(operation) or len(shown) != 1)
+            return done(operation, result)
+        except CallError as why:
+            return undone(why)
 
     def told(self, connection: Connection, happened: Published) -> bytes:
         """An event's line."""
@@ -71,6 +66,23 @@ class LineGateway(TcpGateway):
     def refused(self, why: str) -> bytes:
         """Why a client is not taken."""
         return error(why)
+
+
+def done(operation: Operation, result: Any) -> bytes:
+    """The answer for what a command or query gave."""
+    if result is None and not operation.is_command:
+        return error("not found")
+    shown = words.lines_of(operation, result)
+    if shown is None or shown == ["OK"]:
+        return b"OK\n"
+    return answer(shown, several=words.is_list(operation) or len(shown) != 1)
+
+
+def undone(why: CallError) -> bytes:
+    """The answer for what was refused or failed."""
+    if isinstance(why, BadRequest):
+        return error(why.message.partition(": ")[2] or why.message)
+    return error(why.message)
 
 
 def answer(lines: list[str], *, several: bool) -> bytes:
