@@ -4,6 +4,7 @@ One JSON object a message, for consoles and pages:
 
     {"id": 1, "app": "chat", "name": "msg", "arguments": {"text": "hi"}}
     {"id": 2, "app": "chat", "line": "MSG hi"}, as in the line protocol
+    {"id": 3, "app": "poll", "name": "vote", "texts": {"n": "2"}}, arguments as text, as in a form
         --> {"id": 1, "result": …, "lines": […], "receipt": …}
     anything that is wrong
         --> {"id": …, "error": {"code": …, "message": …}}
@@ -27,6 +28,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from tanist.peer.application.events import Published
+from tanist.peer.application.specification import Operation
 from tanist.peer.errors import BadRequest, CallError, Overloaded
 from tanist.peer.gateways import words
 from tanist.peer.gateways.directory import Directory
@@ -166,17 +168,11 @@ class OneClient:
         match {name: value for name, value in message.items() if name != "key"}:
             case {"app": str() as app, "line": str() as line, **rest} if not rest:
                 operation, given = words.read(self._directory.application(app), line)
-            case {"app": str() as app, "name": str() as name, **rest} if rest.keys() <= {"arguments"}:
+            case {"app": str() as app, "name": str() as name, **rest} if _is_one_of(rest, "arguments", "texts"):
                 operation = self._directory.find(app, name)
-                arguments = rest.get("arguments", {})
-                if isinstance(arguments, dict):
-                    given = in_order(operation, {n: from_json(v) for n, v in arguments.items()})
-                elif isinstance(arguments, list):
-                    given = [from_json(value) for value in arguments]
-                else:
-                    raise BadRequest("arguments are an object or a list")
+                given = self._given(app, operation, rest)
             case _:
-                raise BadRequest("a message has an app, and a line or a name and its arguments")
+                raise BadRequest("a message has an app, and a line or a name and its arguments or texts")
         if operation.is_command:
             reply = await self._client.call(app, operation.name, given, key=key, timeout_s=CALL_S)
             result, receipt = reply.result, {"receipt": reply.receipt}
@@ -188,6 +184,20 @@ class OneClient:
         if "line" in message:
             said["answer"] = _lines(done(operation, result))
         return said
+
+    def _given(self, app: str, operation: Operation, message: Mapping[str, Any]) -> list[Any]:
+        """The arguments of a message, in order."""
+        if "texts" in message:
+            texts = message["texts"]
+            if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+                raise BadRequest("texts are an object of texts")
+            return in_order(operation, self._directory.convert(app, operation, texts))
+        arguments = message.get("arguments", {})
+        if isinstance(arguments, dict):
+            return in_order(operation, {n: from_json(v) for n, v in arguments.items()})
+        if isinstance(arguments, list):
+            return [from_json(value) for value in arguments]
+        raise BadRequest("arguments are an object or a list")
 
     async def _events(self, after: tuple[int, int] | None) -> None:
         try:
@@ -218,6 +228,10 @@ class OneClient:
             except TimeoutError:
                 await self._socket.close()
                 raise ConnectionResetError("it reads nothing") from None
+
+
+def _is_one_of(rest: Mapping[str, Any], *names: str) -> bool:
+    return not rest or (len(rest) == 1 and rest.keys() <= set(names))
 
 
 def _key_in(message: Mapping[str, Any]) -> str:

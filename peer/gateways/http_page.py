@@ -27,6 +27,8 @@ PAGE = f"""<!doctype html>
 <div class="bad" id="said" role="alert"></div>
 </section>
 <section aria-labelledby="h-members"><h2 id="h-members">Members</h2><ul class="rows" id="members"></ul></section>
+<section class="wide" aria-labelledby="h-apps"><h2 id="h-apps">Applications</h2>
+<ul class="rows" id="apps"></ul></section>
 <section class="wide" aria-labelledby="h-events"><h2 id="h-events">Events, newest first</h2>
 <ol id="events" tabindex="0" aria-labelledby="h-events"><li id="none" class="soft">None yet.</li></ol></section>
 <section class="wide" aria-labelledby="h-reigns"><h2 id="h-reigns">Who served, by term</h2>

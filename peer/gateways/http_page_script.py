@@ -87,19 +87,25 @@ function facts(s) {
       : s.applied + ' of ' + entries(s.commit) + ' applied']];
   if (s.server) told.push(['Server\'s address', s.server.address]);
   else told.splice(1, 1);
-  draw('facts', [told, s.apps], () => told.map(([name, value]) => {
+  applications(String(s.apps));
+  draw('facts', told, () => told.map(([name, value]) => {
     const d = node('div'); d.append(node('dt', '', name), node('dd', '', value)); return d;
-  }).concat(applications(s.apps)));
+  }));
 }
-function applications(apps) {
-  const d = node('div'), dd = node('dd');
-  apps.forEach((app, i) => {
-    const a = node('a', '', app); a.href = '/apps/' + encodeURIComponent(app);
-    dd.append(i ? ', ' : '', a);
-  });
-  if (!apps.length) dd.textContent = 'none';
-  d.append(node('dt', '', 'Applications'), dd);
-  return d;
+let appsOf = '';
+async function applications(key) {  // An index: each has a page.
+  if (key === appsOf) return;
+  appsOf = key;
+  try {
+    const answer = await fetch('/apps', {cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS)});
+    const list = (await answer.json()).apps;
+    $('apps').replaceChildren(...list.length ? list.map(app => {
+      const li = row('▸', '', '', '', app.doc.split('\n')[0]), a = node('a', '', app.name);
+      a.href = '/apps/' + encodeURIComponent(app.name);
+      li.querySelector('.name').append(a);
+      return li;
+    }) : [node('li', 'none', 'None.')]);
+  } catch (e) { appsOf = ''; }
 }
 function fallbacks(s, server, next) {
   say('after', server ? 'If ' + server + ' dies, ' + (next || 'nobody') + ' serves on' : 'Who may serve on');

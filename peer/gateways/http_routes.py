@@ -3,7 +3,8 @@
 | request | does |
 | --- | --- |
 | GET /status, /leader, /healthz, /readyz, /history, /why, /heals | says who serves, what this peer is, and what was |
-| GET /apps, /apps/APP | lists applications, their commands and queries |
+| GET /apps, /apps/APP | lists applications, their commands and queries; a browser gets an application's page |
+| GET /pages/FILE | what the pages of applications are made of |
 | POST /apps/APP/COMMAND | has a command done |
 | GET /apps/APP/QUERY | reads |
 | GET /events | WebSocket of events |
@@ -29,6 +30,7 @@ from tanist.peer.gateways.http_answers import JsonAnswer, MethodNotAllowed, json
 from tanist.peer.gateways.http_clients import ClientSockets
 from tanist.peer.gateways.http_events import EventSockets
 from tanist.peer.gateways.http_page import CONTENT_SECURITY_POLICY, PAGE
+from tanist.peer.gateways.http_pages import PREFIX, VARY, application_page, page_file, wants_page
 from tanist.peer.gateways.http_requests import TIMEOUT_DEFAULT_S, Bodies, key_from, read_body, timeout_from
 from tanist.peer.gateways.http_values import decode_object, from_json, from_query, in_order, parse_query, to_json
 from tanist.peer.gateways.words import drawn
@@ -86,6 +88,8 @@ class Routes:
         method = request.method
         if path.startswith("/apps/"):
             return await self._application(request, method, path, query)
+        if path.startswith(PREFIX) and method in ("GET", "HEAD"):
+            return page_file(request, path)
         if method in ("GET", "HEAD"):
             handler = self._get.get(path)
         elif method == "POST":
@@ -105,13 +109,15 @@ class Routes:
             f"there is no {path[:100]} here; there are {', '.join((*self._get, *self._post))}, /apps/APP/NAME"
         )
 
-    async def _application(self, request: web.BaseRequest, method: str, path: str, query: str) -> JsonAnswer:
+    async def _application(self, request: web.BaseRequest, method: str, path: str, query: str) -> web.StreamResponse:
         parts = path.split("/")
         if "%" in path:
             parts = [unquote(p) for p in parts]
         match method, parts:
             case "GET" | "HEAD", ["", "apps", app]:
-                return json_answer(self._directory.describe(app))
+                if wants_page(request):
+                    return application_page(app, self._directory.application(app))
+                return json_answer(self._directory.describe(app), extra=f"Vary: {VARY}\r\n".encode())
             case "POST", ["", "apps", app, name]:
                 return await self._command(request, app, name, query)
             case "GET" | "HEAD", ["", "apps", app, name]:

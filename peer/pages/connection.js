@@ -1,0 +1,203 @@
+// A client at this peer: calls, events, and who serves. It comes back when the connection is lost, says again who it is,
+// and repeats under its key what was not answered, so that nothing is done twice. When this peer is gone for longer, it
+// goes to the page of another one.
+
+const AGAIN_MS = [200, 400, 800, 1500];  // Between tries; the last again and again.
+const ASK_EVERY_MS = 2000;  // Who serves, where events do not say it.
+const PATIENCE_MS = 3000;  // For an answer of /status.
+const SILENT_MAX = 2;  // Answers missed in a row: the peer is frozen, though its connection stands.
+const ELSEWHERE_MS = 5000;  // Away for so long: look for another peer.
+const PROBE_MS = 1500;
+const WAITING_MAX = 200;  // Calls that wait for an answer; more are refused here.
+const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
+const ANYWHERE = /^(0\.0\.0\.0|\[::\])$/;
+
+const hostOf = address => address.slice(0, address.lastIndexOf(':'));
+
+// Pages of other peers that a browser at `here` (host:port) can reach, best first: the server's, the heirs', all others'.
+export function elsewhere(status, here) {
+  const own = status.members.find(m => m.id === status.id);
+  const place = id => {
+    const at = status.fallbacks.findIndex(f => f.id === id);
+    return status.server && status.server.id === id ? -1 : at < 0 ? status.fallbacks.length : at;
+  };
+  const found = [];
+  for (const m of [...status.members].sort((a, b) => place(a.id) - place(b.id))) {
+    if (!m.http || m.id === status.id) continue;
+    let host = hostOf(m.http);
+    const port = m.http.slice(host.length);
+    if (ANYWHERE.test(host)) host = hostOf(m.address);
+    // An address of loopback is that machine's own: it is this browser's if both peers are on one machine.
+    const near = LOOPBACK.test(hostOf(here)) && (!own || hostOf(m.address) === hostOf(own.address));
+    if (LOOPBACK.test(host) && !near) continue;
+    if (host + port !== here) found.push(host + port);
+  }
+  return found;
+}
+
+export class Connection {
+  constructor(app) {
+    this.app = app;
+    this.peer = '';
+    this.status = null;
+    this.away = 0;  // Since when nobody answers here, by the clock; 0 while connected.
+    this.trying = '';  // The page of another peer that is being tried.
+    this.clockAhead = 0;  // Milliseconds that the peer's clock is ahead of this one's.
+    this._ready = false;
+    this._socket = null;
+    this._tries = 0;
+    this._silent = 0;
+    this._number = 0;
+    this._waiting = new Map();
+    this._said = new Map();  // What makes this client known, said again in each new session.
+    this._hearers = new Set();
+    this._watchers = new Set();
+  }
+
+  begin() {
+    this._open();
+    this._ask();
+    setInterval(() => { if (!document.hidden) this._ask(); }, ASK_EVERY_MS);
+    document.addEventListener('visibilitychange', () => this._ask());
+    addEventListener('online', () => { if (this.away) this._open(); });
+  }
+
+  // Both give a function that ends it.
+  watch(told) { this._watchers.add(told); return () => this._watchers.delete(told); }
+  hear(told) { this._hearers.add(told); return () => this._hearers.delete(told); }
+
+  // Has a command done, or asks a query; texts are the arguments as typed. An answer, or an error with code and message.
+  call(name, texts = {}, {repeat = true} = {}) {
+    if (this._waiting.size >= WAITING_MAX)
+      return Promise.reject({code: 'overloaded', message: 'Too much waits for an answer here.'});
+    return new Promise((resolve, reject) => {
+      const message = {id: ++this._number, app: this.app, name, texts};
+      if (repeat) message.key = crypto.getRandomValues(new Uint32Array(4)).join('-');
+      this._waiting.set(message.id, {message, repeat, resolve, reject, sent: false});
+      if (this._ready) this._send(message.id);
+    });
+  }
+
+  ask(name, texts = {}) { return this.call(name, texts, {repeat: false}); }
+
+  // A command that says who this client is: done now, and again in each session that follows. Empty texts end that.
+  async introduce(name, texts) {
+    const answer = await this.call(name, texts);
+    this._said.set(name, texts);
+    return answer;
+  }
+  forget(name) { this._said.delete(name); }
+
+  _send(id) {
+    const call = this._waiting.get(id);
+    call.sent = true;
+    this._socket.send(JSON.stringify(call.message));
+  }
+
+  _open() {
+    clearTimeout(this._again);
+    if (this._socket) { this._socket.onclose = null; this._socket.close(); }
+    this._ready = false;
+    const socket = this._socket = new WebSocket(location.origin.replace('http', 'ws') + '/client');
+    socket.onmessage = m => this._take(JSON.parse(m.data));
+    socket.onclose = () => this._lost();
+  }
+
+  _lost() {
+    this._ready = false;
+    this.away = this.away || Date.now();
+    for (const [id, call] of this._waiting)
+      if (call.sent && !call.repeat) {
+        this._waiting.delete(id);
+        call.reject({code: 'gone', message: this.peer + ' went away before it answered: it may be done, or not.'});
+      }
+    this._again = setTimeout(() => this._open(), AGAIN_MS[Math.min(this._tries++, AGAIN_MS.length - 1)]);
+    this._tell();
+    if (Date.now() - this.away > ELSEWHERE_MS) this._goElsewhere();
+  }
+
+  async _take(said) {
+    if ('session' in said) {
+      this.peer = said.peer;
+      this._tries = this._silent = 0;
+      await this._introduceAgain();
+      return;
+    }
+    if (!('event' in said)) {
+      const call = this._waiting.get(said.id);
+      this._waiting.delete(said.id);
+      if (call) said.error ? call.reject(said.error) : call.resolve(said);
+      return;
+    }
+    if (!said.app) this._ask();
+    if (!said.app || said.app === this.app) for (const told of this._hearers) told(said);
+  }
+
+  async _introduceAgain() {
+    const socket = this._socket;
+    const unanswered = [...this._waiting.keys()];
+    for (const [name, texts] of [...this._said]) {
+      if (socket !== this._socket || socket.readyState !== WebSocket.OPEN) return;
+      const id = ++this._number;
+      const answered = new Promise((resolve, reject) =>
+        this._waiting.set(id, {message: {id, app: this.app, name, texts}, repeat: false, resolve, reject}));
+      this._send(id);
+      // Refused: the name was taken meanwhile. The page says so when it is needed.
+      await answered.catch(error => { if (error.code !== 'gone') this._said.delete(name); });
+    }
+    if (socket !== this._socket || socket.readyState !== WebSocket.OPEN) return;
+    this._ready = true;
+    this.away = 0;
+    for (const id of unanswered) if (this._waiting.has(id)) this._send(id);
+    for (const [id, call] of this._waiting) if (!call.sent) this._send(id);
+    this._tell();
+    for (const told of this._hearers) told({event: 'connected', fields: {}, line: 'connected to ' + this.peer});
+  }
+
+  async _ask() {
+    if (this._asking) return;
+    this._asking = true;
+    try {
+      const answer = await fetch('/status', {cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS)});
+      this.status = await answer.json();
+      this._silent = 0;
+      // The header has whole seconds, which half of one is the middle of.
+      const date = Date.parse(answer.headers.get('Date'));
+      if (date) this.clockAhead = date + 500 - Date.now();
+    } catch (e) {
+      if (++this._silent === SILENT_MAX && this._ready) { this._socket.onclose = null; this._socket.close(); this._lost(); }
+    }
+    this._asking = false;
+    this._tell();
+  }
+
+  async _goElsewhere() {
+    if (this.trying || !this.status) return;
+    for (const place of elsewhere(this.status, location.host)) {
+      this.trying = place;
+      this._tell();
+      const origin = location.protocol + '//' + place;
+      try {
+        await fetch(origin + '/healthz', {mode: 'no-cors', cache: 'no-store', signal: AbortSignal.timeout(PROBE_MS)});
+      } catch (e) { continue; }
+      if (!this.away) break;
+      location.replace(origin + location.pathname + '#' + this._luggage());
+      return;
+    }
+    this.trying = '';
+    this._tell();
+  }
+
+  // What a person had typed goes along, to be sent there by hand: a link that sends it could be anybody's.
+  _luggage() {
+    const things = new URLSearchParams({left: this.peer || location.host});
+    const unsure = [...this._waiting.values()].filter(call => call.sent && call.repeat).map(call => call.message.name);
+    if (unsure.length) things.set('unsure', unsure.join(', '));
+    for (const field of document.querySelectorAll('input[name], textarea[name], select[name]'))
+      if (field.type !== 'password' && field.value && field.value !== field.defaultValue) things.set(field.name, field.value);
+    for (const [name, texts] of this._said) for (const key in texts) things.set(name + '.' + key, texts[key]);
+    return things;
+  }
+
+  _tell() { for (const told of this._watchers) told(); }
+}

@@ -1,0 +1,97 @@
+// The page of any application, from what its peer tells of it: answers that stay up to date, and a form for everything.
+
+import {html, useState} from './vendor/htm-preact.js';
+import {Prose, Said, Value, typed, useAsked, useDoing} from './parts.js';
+
+const words = name => name.replaceAll('_', ' ');
+
+// How an argument of a type is typed in.
+export function kindOf(type) {
+  if (/^'/.test(type)) return 'choice';
+  if (/^(list|dict|tuple)\b|^[A-Z]/.test(type)) return 'json';
+  return {int: 'whole', 'int | None': 'whole', float: 'number', 'float | None': 'number', bool: 'yes'}[type] || 'text';
+}
+const HINT = {whole: 'a whole number', number: 'a number', json: 'JSON'};
+const unquoted = text => text.replace(/^'(.*)'$/, '$1');
+
+function Argument({argument, at}) {
+  const {name, type, required, secret} = argument, kind = kindOf(type);
+  const given = required || argument.default === 'None' ? '' : unquoted(argument.default);
+  const label = html`<span>${words(name)} <small>${[HINT[kind], required ? '' : 'may be left out'].filter(Boolean).join(', ')
+    }</small></span>`;
+  const field = `${at}.${name}`;
+  if (kind === 'yes') return html`<label class="field check"><input type="checkbox" name=${field} value="true"
+    defaultChecked=${given === 'True'} /><span>${words(name)}</span></label>`;
+  if (kind === 'choice') {
+    const choices = [...type.matchAll(/'([^']*)'/g)].map(m => m[1]);
+    return html`<label class="field">${label}<select name=${field}>${!required && !given && html`<option value="">any</option>`}
+      ${choices.map(c => html`<option value=${c} selected=${c === (typed(field) || given)}>${c}</option>`)}</select></label>`;
+  }
+  if (kind === 'json') return html`<label class="field">${label}<textarea name=${field} rows="3" spellcheck=${false}
+    defaultValue=${typed(field)} required=${required}></textarea></label>`;
+  return html`<label class="field">${label}<input name=${field} type=${secret ? 'password' : 'text'} autocomplete="off"
+    inputmode=${{whole: 'numeric', number: 'decimal'}[kind]} placeholder=${given} defaultValue=${typed(field)}
+    required=${required && kind !== 'text'} /></label>`;
+}
+
+// What was typed, by name; what may be left out and was, is. An unticked box is a no.
+function textsFrom(form, operation, at) {
+  const data = new FormData(form), texts = {};
+  for (const {name, type, required} of operation.arguments) {
+    const value = data.get(`${at}.${name}`);
+    if (kindOf(type) === 'yes') texts[name] = value ? 'true' : 'false';
+    else if (value || required) texts[name] = value || '';
+  }
+  return texts;
+}
+
+function Title({operation, id}) {
+  return html`<h3 id=${id}>${words(operation.name)}</h3><p class="soft small"><${Prose} text=${operation.doc} /></p>`;
+}
+
+function Command({link, operation, isCommand}) {
+  const [answer, setAnswer] = useState(null);
+  const [act, said] = useDoing(link);
+  const id = 'do-' + operation.name;
+  // A secret is prepared anew each time it is said, so that it cannot be told from another one: not repeated by itself.
+  const repeat = isCommand && !operation.arguments.some(argument => argument.secret);
+  const submit = async event => {
+    event.preventDefault();
+    const form = event.currentTarget;
+    setAnswer(null);
+    const told = await act(operation.name, textsFrom(form, operation, operation.name), {repeat, said: ''});
+    setAnswer(told);
+    if (!told) return;
+    for (const field of form.querySelectorAll('input[type=text], input[type=password], textarea')) field.value = '';
+  };
+  return html`<form class="operation" aria-labelledby=${id} onSubmit=${submit}><${Title} operation=${operation} id=${id} />
+    <div class="row">${operation.arguments.map(a => html`<${Argument} key=${a.name} argument=${a} at=${operation.name} />`)}
+    <button>${isCommand ? words(operation.name) : 'look'}</button></div>
+    <div class="answer" role="status">${answer && html`<${Value} ...${answer} />`}</div><${Said} said=${said} link=${link} />
+    </form>`;
+}
+
+function Live({link, operation}) {
+  const [texts, setTexts] = useState({});
+  const [answer] = useAsked(link, operation.name, texts);
+  const id = 'now-' + operation.name;
+  const change = event => setTexts(textsFrom(event.currentTarget, operation, operation.name));
+  const {error} = answer;
+  return html`<div class="operation" role="group" aria-labelledby=${id}><${Title} operation=${operation} id=${id} />
+    ${operation.arguments.length > 0 && html`<form class="row" onInput=${change} onSubmit=${e => e.preventDefault()}>
+      ${operation.arguments.map(a => html`<${Argument} key=${a.name} argument=${a} at=${operation.name} />`)}</form>`}
+    ${error ? html`<p class="soft">${error.message}</p>` : 'result' in answer && html`<${Value} ...${answer} />`}</div>`;
+}
+
+// Forms and answers without a frame.
+export function Generic({link, about}) {
+  const live = about.queries.filter(q => q.arguments.every(a => !a.required));
+  const rest = about.queries.filter(q => !live.includes(q));
+  return html`<div class="grid">${about.queries.length > 0 && html`<div class="stack">
+    ${live.length > 0 && html`<section aria-labelledby="h-now"><h2 id="h-now">As it is now</h2>
+      ${live.map(o => html`<${Live} key=${o.name} link=${link} operation=${o} />`)}</section>`}
+    ${rest.length > 0 && html`<section aria-labelledby="h-look"><h2 id="h-look">Look up</h2>
+      ${rest.map(o => html`<${Command} key=${o.name} link=${link} operation=${o} />`)}</section>`}</div>`}
+    ${about.commands.length > 0 && html`<section aria-labelledby="h-do"><h2 id="h-do">Do</h2>
+      ${about.commands.map(o => html`<${Command} key=${o.name} link=${link} operation=${o} isCommand />`)}</section>`}</div>`;
+}

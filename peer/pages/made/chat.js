@@ -1,0 +1,33 @@
+// A chat: what was said, who is here, and a line to say something.
+
+import {html, useEffect, useRef, useState} from '../vendor/htm-preact.js';
+import {Ask, Field, Said, useAsked, useDoing} from '../parts.js';
+
+const SHOWN = '100';  // Messages.
+const NEAR_PX = 60;  // So near to the end, a reader is taken along to what is new.
+
+function Log({messages, nick}) {
+  const box = useRef(null), near = useRef(true);
+  useEffect(() => { if (near.current) box.current.scrollTop = box.current.scrollHeight; });
+  const scrolled = ({currentTarget: b}) => { near.current = b.scrollHeight - b.scrollTop - b.clientHeight < NEAR_PX; };
+  return html`<ol class="talk" ref=${box} onScroll=${scrolled} role="log" tabindex="0" aria-label="Messages">
+    ${messages.map((m, at) => html`<li key=${at} class=${m.nick === nick ? 'mine' : ''}><b>${m.nick}</b> ${m.text}</li>`)}
+    ${!messages.length && html`<li class="none soft">Nobody has said anything yet.</li>`}</ol>`;
+}
+
+export default function Chat({link}) {
+  const [nick, setNick] = useState('');
+  const [history, look] = useAsked(link, 'history', {n: SHOWN});
+  const [who, lookWho] = useAsked(link, 'who');
+  const [act, said] = useDoing(link, () => { look(); lookWho(); });
+  // The session ended, and the name was taken meanwhile.
+  if (nick && said.code === 'not_registered') { link.forget('register'); setNick(''); }
+  const here = who.result || [];
+  return html`<div class="grid"><section class="wide" aria-labelledby="talk"><h2 id="talk">${nick ? `You are ${nick}` : 'Listening'}</h2>
+    <${Log} messages=${history.result || []} nick=${nick} />
+    ${nick ? html`<${Ask} key="say" act=${act} name="msg" button="Say"><${Field} label="Message" name="msg.text" required maxlength="4000" /><//>`
+      : html`<${Ask} key="be" act=${act} name="register" options=${{introduce: true}} keep button="Join in"
+        then=${texts => setNick(texts.nick)}><${Field} label="Your nickname" name="register.nick" required maxlength="32" /><//>`}
+    <${Said} said=${said} quiet link=${link} />
+    <p class="soft small">${here.length ? 'Here: ' + here.join(', ') : 'Nobody has a nickname here now.'}</p></section></div>`;
+}
