@@ -100,9 +100,9 @@ async function applications(key) {  // An index: each has a page.
     const answer = await fetch('/apps', {cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS)});
     const list = (await answer.json()).apps;
     $('apps').replaceChildren(...list.length ? list.map(app => {
-      const li = row('▸', '', '', '', app.doc.split('\n')[0]), a = node('a', '', app.name);
+      const li = node('li', 'none'), a = node('a', 'name', app.name);
       a.href = '/apps/' + encodeURIComponent(app.name);
-      li.querySelector('.name').append(a);
+      li.append(a, node('div', 'small', app.doc.split('\n')[0]));
       return li;
     }) : [node('li', 'none', 'None.')]);
   } catch (e) { appsOf = ''; }

@@ -34,6 +34,7 @@ padding:.5rem .55rem;border-top:1px solid var(--line)}
 .rows li:first-child{border-top:0}.rows .name{font-weight:600;overflow-wrap:anywhere}
 .rows .more{grid-column:2/-1;color:var(--soft);font-size:.88rem;overflow-wrap:anywhere}
 .rows .none{display:block;color:var(--soft)}
+#apps{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr))}#apps li{border:0}
 .place{font-variant-numeric:tabular-nums;text-align:center}
 .rows li.heir{background:var(--mark);border-radius:.5rem;outline:2px solid var(--good)}
 .rows li.heir+li{border-top:0}

@@ -9,6 +9,7 @@ const SILENT_MAX = 2;  // Answers missed in a row: the peer is frozen, though it
 const ELSEWHERE_MS = 5000;  // Away for so long: look for another peer.
 const PROBE_MS = 1500;
 const WAITING_MAX = 200;  // Calls that wait for an answer; more are refused here.
+const INTRODUCTIONS_MAX = 6, INTRODUCE_AGAIN_MS = 400;
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
 const ANYWHERE = /^(0\.0\.0\.0|\[::\])$/;
 
@@ -80,13 +81,15 @@ export class Connection {
 
   ask(name, texts = {}) { return this.call(name, texts, {repeat: false}); }
 
-  // A command that says who this client is: done now, and again in each session that follows. Empty texts end that.
+  // A command that says who this client is: done now, and again in each session that follows.
   async introduce(name, texts) {
     const answer = await this.call(name, texts);
     this._said.set(name, texts);
+    this._tell();
     return answer;
   }
-  forget(name) { this._said.delete(name); }
+  introduced(name) { return this._said.get(name); }
+  forget(name) { this._said.delete(name); this._tell(); }
 
   _send(id) {
     const call = this._waiting.get(id);
@@ -127,31 +130,41 @@ export class Connection {
       const call = this._waiting.get(said.id);
       this._waiting.delete(said.id);
       if (call) said.error ? call.reject(said.error) : call.resolve(said);
+      if (said.receipt) this._happened({event: 'done', fields: {}, line: ''});
       return;
     }
     if (!said.app) this._ask();
-    if (!said.app || said.app === this.app) for (const told of this._hearers) told(said);
+    if (!said.app || said.app === this.app) this._happened(said);
   }
 
   async _introduceAgain() {
     const socket = this._socket;
     const unanswered = [...this._waiting.keys()];
-    for (const [name, texts] of [...this._said]) {
-      if (socket !== this._socket || socket.readyState !== WebSocket.OPEN) return;
-      const id = ++this._number;
-      const answered = new Promise((resolve, reject) =>
-        this._waiting.set(id, {message: {id, app: this.app, name, texts}, repeat: false, resolve, reject}));
-      this._send(id);
-      // Refused: the name was taken meanwhile. The page says so when it is needed.
-      await answered.catch(error => { if (error.code !== 'gone') this._said.delete(name); });
-    }
+    for (const [name, texts] of [...this._said])
+      // The session before may take a moment to end, and holds the name till then.
+      for (let tries = 1; !await this._done(name, texts); tries++) {
+        if (socket !== this._socket || socket.readyState !== WebSocket.OPEN) return;
+        if (tries === INTRODUCTIONS_MAX) { this._said.delete(name); break; }
+        await new Promise(later => setTimeout(later, INTRODUCE_AGAIN_MS));
+      }
     if (socket !== this._socket || socket.readyState !== WebSocket.OPEN) return;
+    const again = this.away > 0;
     this._ready = true;
     this.away = 0;
     for (const id of unanswered) if (this._waiting.has(id)) this._send(id);
     for (const [id, call] of this._waiting) if (!call.sent) this._send(id);
     this._tell();
-    for (const told of this._hearers) told({event: 'connected', fields: {}, line: 'connected to ' + this.peer});
+    if (again) this._happened({event: 'connected', fields: {}, line: `connected to ${this.peer} again, as a new client`});
+  }
+
+  // Whether a command was done, outside of the order of calls.
+  _done(name, texts) {
+    if (this._socket.readyState !== WebSocket.OPEN) return false;
+    const id = ++this._number;
+    const answered = new Promise((resolve, reject) =>
+      this._waiting.set(id, {message: {id, app: this.app, name, texts}, repeat: false, resolve, reject}));
+    this._send(id);
+    return answered.then(() => true, () => false);
   }
 
   async _ask() {
@@ -199,5 +212,6 @@ export class Connection {
     return things;
   }
 
+  _happened(said) { for (const told of this._hearers) told(said); }
   _tell() { for (const told of this._watchers) told(); }
 }

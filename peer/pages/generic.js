@@ -73,7 +73,7 @@ function Command({link, operation, isCommand}) {
 
 function Live({link, operation}) {
   const [texts, setTexts] = useState({});
-  const [answer] = useAsked(link, operation.name, texts);
+  const answer = useAsked(link, operation.name, texts);
   const id = 'now-' + operation.name;
   const change = event => setTexts(textsFrom(event.currentTarget, operation, operation.name));
   const {error} = answer;

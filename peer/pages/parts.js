@@ -1,11 +1,12 @@
 // What all pages are made of: hooks, results, forms, the head and the story of what happens.
 
-import {html, useEffect, useRef, useState} from './vendor/htm-preact.js';
+import {html, useEffect, useState} from './vendor/htm-preact.js';
 
 export const ROWS_MAX = 200;  // Of a list that is shown; the rest is counted.
 const EVENTS_MAX = 60;
 const ASK_AGAIN_MS = 3000;  // What changes without an event is seen so late at most.
 const TOGETHER_MS = 40;  // Events that come together are answered by one look.
+const NEWS = new Set(['connected', 'done']);
 const TOLD = new Set(['server_lost', 'server_followed', 'reign_began', 'handover_began']);
 
 const luggage = new URLSearchParams(location.hash.slice(1));
@@ -20,11 +21,10 @@ export function useConnection(link) {
   useEffect(() => link.watch(() => again(n => n + 1)), [link]);
 }
 
-// The answer of a query, kept up to date: {result, lines, error}; and a function that asks at once.
+// The answer of a query, kept up to date: {result, lines, error}.
 export function useAsked(link, name, texts = {}) {
   const [answer, setAnswer] = useState({});
   const key = JSON.stringify(texts);
-  const now = useRef(() => {});
   useEffect(() => {
     let ended = false, under = false, later = false, timer = 0;
     const look = async () => {
@@ -43,17 +43,16 @@ export function useAsked(link, name, texts = {}) {
       if (later) { later = false; soon(); }
     };
     const soon = () => { clearTimeout(timer); timer = setTimeout(look, TOGETHER_MS); };
-    now.current = look;
     look();
-    const ends = link.hear(said => { if (said.app || said.event === 'connected') soon(); });
+    const ends = link.hear(said => { if (said.app || NEWS.has(said.event)) soon(); });
     const every = setInterval(() => { if (!document.hidden && !link.away) look(); }, ASK_AGAIN_MS);
     return () => { ended = true; clearTimeout(timer); clearInterval(every); ends(); };
   }, [link, name, key]);
-  return [answer, () => now.current()];
+  return answer;
 }
 
 // Does a command: [do(name, texts), what came of the last one as {busy, text, bad}].
-export function useDoing(link, done = () => {}) {
+export function useDoing(link) {
   const [said, setSaid] = useState({});
   const act = async (name, texts, options = {}) => {
     setSaid({busy: true});
@@ -62,11 +61,13 @@ export function useDoing(link, done = () => {}) {
       setSaid({text: options.said === undefined ? shortly(answer) : options.said});
       return answer;
     } catch (error) {
-      setSaid({text: error.message, bad: true, code: error.code});
+      // The session ended meanwhile, and with it what was said of oneself.
+      if (error.code === 'not_registered') ['register', 'join'].forEach(known => link.forget(known));
+      setSaid({text: error.message, bad: true});
       return null;
-    } finally { done(); }
+    }
   };
-  return [act, said, setSaid];
+  return [act, said];
 }
 
 const shortly = ({result, lines}) => lines ? lines.join('\n') : typeof result === 'string' ? result : JSON.stringify(result);
@@ -129,13 +130,11 @@ export function textsOf(form) {
 }
 
 // A form that does one command; cleared when that went well.
-export function Ask({act, name, options, button, children, then = () => {}, keep}) {
+export function Ask({act, name, options, button, children}) {
   const submit = async event => {
     event.preventDefault();
     const form = event.currentTarget, texts = textsOf(form);
-    if (!await act(name, texts, options)) return;
-    if (!keep) for (const field of form.querySelectorAll('input')) field.value = '';
-    then(texts);
+    if (await act(name, texts, options)) for (const field of form.querySelectorAll('input')) field.value = '';
   };
   return html`<form class="row" onSubmit=${submit}>${children}<button>${button}</button></form>`;
 }

@@ -1,7 +1,7 @@
 // An auction: the lot, the highest bid, the time that is left, and what was sold.
 
 import {html, useEffect, useState} from '../vendor/htm-preact.js';
-import {Ask, Field, Said, useAsked, useDoing} from '../parts.js';
+import {Ask, Field, Said, useAsked, useConnection, useDoing} from '../parts.js';
 
 const TICK_MS = 250;
 
@@ -21,19 +21,18 @@ function Lot({link, lot}) {
 }
 
 export default function Auction({link}) {
-  const [lot, look] = useAsked(link, 'lot');
-  const [sold, lookSold] = useAsked(link, 'sold', {n: '10'});
-  const [act, said] = useDoing(link, () => { look(); lookSold(); });
-  const [name, setName] = useState('');
-  if (name && said.code === 'not_registered') { link.forget('join'); setName(''); }
+  const lot = useAsked(link, 'lot');
+  const sold = useAsked(link, 'sold', {n: '10'});
+  const [act, said] = useDoing(link);
+  useConnection(link);
+  const {name} = link.introduced('join') || {};
   const open = lot.result, least = open ? open.best ? open.best + 1 : open.start : 0;
   return html`<div class="grid"><section aria-labelledby="lot">
     ${open ? html`<${Lot} link=${link} lot=${open} />` : html`<h2 id="lot" class="big">No lot is open</h2>
       <p class="soft">Somebody has to open one, below.</p>`}
     ${name ? open && html`<${Ask} key="bid" act=${act} name="bid" options=${{said: ''}} button="Bid"><${Field} label="Your bid" hint=${`${least} or more`}
         name="bid.amount" inputmode="numeric" pattern="[0-9]*" required placeholder=${least} /><//>`
-      : html`<${Ask} key="join" act=${act} name="join" options=${{introduce: true}} keep button="Join"
-        then=${texts => setName(texts.name)}><${Field} label="Your name" name="join.name" required maxlength="32" /><//>`}
+      : html`<${Ask} key="join" act=${act} name="join" options=${{introduce: true}} button="Join"><${Field} label="Your name" name="join.name" required maxlength="32" /><//>`}
     <${Said} said=${said} quiet link=${link} />
     ${name && html`<p class="soft small">You bid as ${name}${open && open.leader === name ? ', and yours is the highest bid' : ''}.</p>`}
     <details><summary>Open a lot</summary><${Ask} act=${act} name="open" button="Open">

@@ -8,8 +8,8 @@ const MARK = {free: '', booked: '✕', yours: '★'};
 const STEP = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -ROW, ArrowDown: ROW};
 
 export default function Booking({link}) {
-  const [seats, look] = useAsked(link, 'seats');
-  const [act, said] = useDoing(link, look);
+  const seats = useAsked(link, 'seats');
+  const [act, said] = useDoing(link);
   const [at, setAt] = useState(0);
   const hall = useRef(null), word = useRef(null);
   const all = seats.result || [];

@@ -1,7 +1,7 @@
 // A chat: what was said, who is here, and a line to say something.
 
-import {html, useEffect, useRef, useState} from '../vendor/htm-preact.js';
-import {Ask, Field, Said, useAsked, useDoing} from '../parts.js';
+import {html, useEffect, useRef} from '../vendor/htm-preact.js';
+import {Ask, Field, Said, useAsked, useConnection, useDoing} from '../parts.js';
 
 const SHOWN = '100';  // Messages.
 const NEAR_PX = 60;  // So near to the end, a reader is taken along to what is new.
@@ -16,18 +16,16 @@ function Log({messages, nick}) {
 }
 
 export default function Chat({link}) {
-  const [nick, setNick] = useState('');
-  const [history, look] = useAsked(link, 'history', {n: SHOWN});
-  const [who, lookWho] = useAsked(link, 'who');
-  const [act, said] = useDoing(link, () => { look(); lookWho(); });
-  // The session ended, and the name was taken meanwhile.
-  if (nick && said.code === 'not_registered') { link.forget('register'); setNick(''); }
+  useConnection(link);
+  const history = useAsked(link, 'history', {n: SHOWN});
+  const who = useAsked(link, 'who');
+  const [act, said] = useDoing(link);
+  const {nick} = link.introduced('register') || {};
   const here = who.result || [];
   return html`<div class="grid"><section class="wide" aria-labelledby="talk"><h2 id="talk">${nick ? `You are ${nick}` : 'Listening'}</h2>
     <${Log} messages=${history.result || []} nick=${nick} />
     ${nick ? html`<${Ask} key="say" act=${act} name="msg" button="Say"><${Field} label="Message" name="msg.text" required maxlength="4000" /><//>`
-      : html`<${Ask} key="be" act=${act} name="register" options=${{introduce: true}} keep button="Join in"
-        then=${texts => setNick(texts.nick)}><${Field} label="Your nickname" name="register.nick" required maxlength="32" /><//>`}
+      : html`<${Ask} key="be" act=${act} name="register" options=${{introduce: true}} button="Join in"><${Field} label="Your nickname" name="register.nick" required maxlength="32" /><//>`}
     <${Said} said=${said} quiet link=${link} />
     <p class="soft small">${here.length ? 'Here: ' + here.join(', ') : 'Nobody has a nickname here now.'}</p></section></div>`;
 }

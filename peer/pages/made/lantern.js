@@ -17,8 +17,8 @@ function Drawing({on, color}) {
 }
 
 export default function Lantern({link}) {
-  const [lantern, look] = useAsked(link, 'lantern');
-  const [act, said] = useDoing(link, look);
+  const lantern = useAsked(link, 'lantern');
+  const [act, said] = useDoing(link);
   const picking = useRef(false);
   const {on, color} = lantern.result || {on: false, color: 'ffffff'};
   const tell = (command, value = '') => act('message', {command, value});

@@ -11,18 +11,18 @@ function Load({percent}) {
 }
 
 export default function Monitor({link}) {
-  const [report, look] = useAsked(link, 'report');
-  const [act, said] = useDoing(link, look);
+  const report = useAsked(link, 'report');
+  const [act, said] = useDoing(link);
   const machines = report.result ? report.result.machines : [];
   const silent = machines.filter(m => m.silent).length;
   return html`<div class="grid"><section class="wide" aria-labelledby="machines"><h2 id="machines">Machines</h2>
     <p class="soft" role="status">${machines.length} ${machines.length === 1 ? 'machine' : 'machines'}, ${silent || 'none'} silent.</p>
     ${machines.length > 0 && html`<div class="scroll" tabindex="0" role="group" aria-labelledby="machines"><table class="loads"><thead><tr>
-      ${['Machine', 'CPU', 'RAM', 'Disk', 'State'].map(h => html`<th scope="col">${h}</th>`)}</tr></thead><tbody>
-      ${machines.map(m => html`<tr key=${m.name} class=${m.silent ? 'silent' : ''}><th scope="row">${m.name}</th>
-        <${Load} percent=${m.cpu} /><${Load} percent=${m.ram} /><${Load} percent=${m.disk} />
-        <td>${m.silent ? html`<span class="bad">✕ silent</span> <button onClick=${() => act('forget', {name: m.name})}
-          aria-label=${'Forget ' + m.name}>Forget</button>` : html`<span class="good">● reports</span>`}</td></tr>`)}
+      ${['Machine', 'CPU', 'RAM', 'Disk'].map(h => html`<th scope="col">${h}</th>`)}</tr></thead><tbody>
+      ${machines.map(m => html`<tr key=${m.name} class=${m.silent ? 'silent' : ''}><th scope="row">${m.name}
+        ${m.silent ? html`<small class="bad">✕ silent</small><button onClick=${() => act('forget', {name: m.name})}
+          aria-label=${'Forget ' + m.name}>Forget</button>` : html`<small class="good">● reports</small>`}</th>
+        <${Load} percent=${m.cpu} /><${Load} percent=${m.ram} /><${Load} percent=${m.disk} /></tr>`)}
       </tbody></table></div>`}
     ${report.result && !machines.length && html`<p>No machine has reported yet.</p>`}
     <${Said} said=${said} quiet link=${link} /></section></div>`;

@@ -4,8 +4,8 @@ import {html, useState} from '../vendor/htm-preact.js';
 import {Ask, Field, Said, useAsked, useDoing} from '../parts.js';
 
 export default function Poll({link}) {
-  const [results, look] = useAsked(link, 'results');
-  const [act, said] = useDoing(link, look);
+  const results = useAsked(link, 'results');
+  const [act, said] = useDoing(link);
   const [mine, setMine] = useState({});
   const tally = results.result;
   if (!tally) return html`<section><h2>${results.error ? results.error.message : '…'}</h2></section>`;

@@ -25,8 +25,8 @@ function Visitor({place, trail, scale, mine}) {
 }
 
 export default function Positions({link}) {
-  const [everybody, look] = useAsked(link, 'everybody');
-  const [act, said] = useDoing(link, look);
+  const everybody = useAsked(link, 'everybody');
+  const [act, said] = useDoing(link);
   const [code, setCode] = useState(0);
   const trails = useRef(new Map()), map = useRef(null);
   const places = (everybody.result || []).slice(0, SHOWN), reach = reachOf(places), scale = (HALF - 8) / reach;
@@ -56,7 +56,7 @@ export default function Positions({link}) {
     <p class="soft">Click somewhere to be there; with the map in focus, arrow keys move you.</p>
     <svg class="map" ref=${map} viewBox="-100 -100 200 200" tabindex="0" role="application" aria-labelledby="map-title"
       aria-describedby="places" onClick=${click} onKeyDown=${press}>
-      <path class="axes" d="M-100 0H100M0-100V100" /><text class="axis" x="98" y="-2" text-anchor="end">${reach}</text>
+      <path class="axes" d="M-100 0H100M0-100V100" /><text class="axis end" x="98" y="-2">${reach}</text>
       <text class="axis" x="2" y="-94">${reach}</text>
       ${places.map(place => html`<${Visitor} key=${place.code} place=${place} trail=${trails.current.get(place.code)} scale=${scale}
         mine=${place.code === code} />`)}</svg><${Said} said=${said} quiet link=${link} /></section>

@@ -34,9 +34,9 @@ function Board({board, act}) {
 }
 
 export default function TicTacToe({link}) {
-  const [board, look] = useAsked(link, 'board');
-  const [waiting, lookWaiting] = useAsked(link, 'waiting');
-  const [act, said] = useDoing(link, () => { look(); lookWaiting(); });
+  const board = useAsked(link, 'board');
+  const waiting = useAsked(link, 'waiting');
+  const [act, said] = useDoing(link);
   const game = board.result, over = game && game.winner;
   return html`<div class="grid">
     ${game && html`<section aria-labelledby="game"><h2 id="game">Room ${game.room}</h2>
