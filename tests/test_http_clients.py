@@ -117,6 +117,32 @@ async def _answers(console: Console, count: int) -> AsyncIterator[dict[str, Any]
             yield said
 
 
+async def test_arguments_may_be_texts_and_a_key_makes_a_repetition_safe(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, consoles(peer, peer) as (console, later):
+        said = await console.ask(app="kv", name="incr", texts={"key": "n", "by": "40"}, key="once")
+        assert said["result"] == 40
+        # Another client, as a page is that has come back: done before.
+        said = await later.ask(app="kv", name="incr", texts={"key": "n", "by": "40"}, key="once")
+        assert said["result"] == 40
+        assert (await later.ask(app="kv", line="INCR n 2", key="twice"))["result"] == 42
+        assert (await later.ask(app="kv", name="incr", arguments={"key": "n"}, key="once"))["error"][
+            "code"
+        ] == "key_reused"
+        assert (await later.ask(app="kv", name="remove", texts={"keys": '["n"]'}))["result"] == 1
+        assert (await later.ask(app="kv", name="put", texts={"key": "k", "value": "v", "keep": "true"}))[
+            "result"
+        ] is True
+        assert (await later.ask(app="kv", name="get", texts={"key": "k"}))["result"] == "v"
+        for wrong in ({"by": "many", "key": "n"}, {"by": "2"}, {"key": "n", "fly": "x"}, {"key": 5}, ["n"], "n"):
+            said = await console.ask(app="kv", name="incr", texts=wrong)
+            assert said["error"]["code"] == "bad_request", wrong
+        for key in (5, "x" * 257, "a\nb"):
+            said = await console.ask(app="kv", name="incr", texts={"key": "n"}, key=key)
+            assert said["error"]["code"] == "bad_request", key
+        said = await console.ask(app="kv", name="incr", texts={"key": "n"}, arguments={"key": "n"})
+        assert said["error"]["code"] == "bad_request"
+
+
 async def test_what_is_wrong_is_said_and_harms_nothing(tmp_path: Path) -> None:
     async with running(tmp_path) as peer, consoles(peer) as (console,):
         for message, code in (

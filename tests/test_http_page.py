@@ -100,6 +100,13 @@ async def test_the_page_says_who_serves_and_who_is_next(tmp_path: Path) -> None:
 
 
 @in_a_browser
+async def test_the_page_is_an_index_of_the_applications(tmp_path: Path) -> None:
+    page = await seen(tmp_path)
+    assert '<a class="name" href="/apps/notes">notes</a>' in page
+    assert "Notes by name." in text_of(page, "apps")
+
+
+@in_a_browser
 async def test_the_page_says_that_nobody_serves_and_why(tmp_path: Path) -> None:
     page = await seen(tmp_path, server=None, role="seeking", problem="no majority: 1 of 3 voters are here")
     assert text_of(page, "serving") == "◌ Nobody serves"

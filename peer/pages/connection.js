@@ -1,6 +1,6 @@
-// A client at this peer: calls, events, and who serves. It comes back when the connection is lost, says again who it is,
-// and repeats under its key what was not answered, so that nothing is done twice. When this peer is gone for longer, it
-// goes to the page of another one.
+// A client at this peer: calls, events, and who serves. It comes back when the connection is lost, says again who it
+// is, and repeats under its key what was not answered, so that nothing is done twice. When this peer is gone for
+// longer, it goes to the page of another one.
 
 const AGAIN_MS = [200, 400, 800, 1500];  // Between tries; the last again and again.
 const ASK_EVERY_MS = 2000;  // Who serves, where events do not say it.
@@ -15,7 +15,8 @@ const ANYWHERE = /^(0\.0\.0\.0|\[::\])$/;
 
 const hostOf = address => address.slice(0, address.lastIndexOf(':'));
 
-// Pages of other peers that a browser at `here` (host:port) can reach, best first: the server's, the heirs', all others'.
+// Pages of other peers that a browser at `here` (host:port) can reach, best first: the server's, the heirs', all
+// others'.
 export function elsewhere(status, here) {
   const own = status.members.find(m => m.id === status.id);
   const place = id => {
@@ -67,7 +68,7 @@ export class Connection {
   watch(told) { this._watchers.add(told); return () => this._watchers.delete(told); }
   hear(told) { this._hearers.add(told); return () => this._hearers.delete(told); }
 
-  // Has a command done, or asks a query; texts are the arguments as typed. An answer, or an error with code and message.
+  // Has a command done, or asks a query; texts are the arguments as typed. An answer, or an error: code and message.
   call(name, texts = {}, {repeat = true} = {}) {
     if (this._waiting.size >= WAITING_MAX)
       return Promise.reject({code: 'overloaded', message: 'Too much waits for an answer here.'});
@@ -154,7 +155,8 @@ export class Connection {
     for (const id of unanswered) if (this._waiting.has(id)) this._send(id);
     for (const [id, call] of this._waiting) if (!call.sent) this._send(id);
     this._tell();
-    if (again) this._happened({event: 'connected', fields: {}, line: `connected to ${this.peer} again, as a new client`});
+    const line = `connected to ${this.peer} again, as a new client`;
+    if (again) this._happened({event: 'connected', fields: {}, line});
   }
 
   // Whether a command was done, outside of the order of calls.
@@ -178,10 +180,17 @@ export class Connection {
       const date = Date.parse(answer.headers.get('Date'));
       if (date) this.clockAhead = date + 500 - Date.now();
     } catch (e) {
-      if (++this._silent === SILENT_MAX && this._ready) { this._socket.onclose = null; this._socket.close(); this._lost(); }
+      if (++this._silent === SILENT_MAX && this._ready) this._hangUp();
     }
     this._asking = false;
     this._tell();
+  }
+
+  // Nobody answers on a connection that stands.
+  _hangUp() {
+    this._socket.onclose = null;
+    this._socket.close();
+    this._lost();
   }
 
   async _goElsewhere() {
@@ -207,7 +216,7 @@ export class Connection {
     const unsure = [...this._waiting.values()].filter(call => call.sent && call.repeat).map(call => call.message.name);
     if (unsure.length) things.set('unsure', unsure.join(', '));
     for (const field of document.querySelectorAll('input[name], textarea[name], select[name]'))
-      if (field.type !== 'password' && field.value && field.value !== field.defaultValue) things.set(field.name, field.value);
+      if (!['password', 'checkbox'].includes(field.type) && field.value) things.set(field.name, field.value);
     for (const [name, texts] of this._said) for (const key in texts) things.set(name + '.' + key, texts[key]);
     return things;
   }

@@ -17,15 +17,17 @@ const unquoted = text => text.replace(/^'(.*)'$/, '$1');
 function Argument({argument, at}) {
   const {name, type, required, secret} = argument, kind = kindOf(type);
   const given = required || argument.default === 'None' ? '' : unquoted(argument.default);
-  const label = html`<span>${words(name)} <small>${[HINT[kind], required ? '' : 'may be left out'].filter(Boolean).join(', ')
-    }</small></span>`;
+  const hints = [HINT[kind], required ? '' : 'may be left out'].filter(Boolean).join(', ');
+  const label = html`<span>${words(name)} <small>${hints}</small></span>`;
   const field = `${at}.${name}`;
   if (kind === 'yes') return html`<label class="field check"><input type="checkbox" name=${field} value="true"
     defaultChecked=${given === 'True'} /><span>${words(name)}</span></label>`;
   if (kind === 'choice') {
     const choices = [...type.matchAll(/'([^']*)'/g)].map(m => m[1]);
-    return html`<label class="field">${label}<select name=${field}>${!required && !given && html`<option value="">any</option>`}
-      ${choices.map(c => html`<option value=${c} selected=${c === (typed(field) || given)}>${c}</option>`)}</select></label>`;
+    return html`<label class="field">${label}<select name=${field}>
+      ${!required && !given && html`<option value="">any</option>`}
+      ${choices.map(c => html`<option value=${c} selected=${c === (typed(field) || given)}>${c}</option>`)}
+      </select></label>`;
   }
   if (kind === 'json') return html`<label class="field">${label}<textarea name=${field} rows="3" spellcheck=${false}
     defaultValue=${typed(field)} required=${required}></textarea></label>`;
@@ -43,6 +45,10 @@ function textsFrom(form, operation, at) {
     else if (value || required) texts[name] = value || '';
   }
   return texts;
+}
+
+function Arguments({operation}) {
+  return operation.arguments.map(a => html`<${Argument} key=${a.name} argument=${a} at=${operation.name} />`);
 }
 
 function Title({operation, id}) {
@@ -64,11 +70,12 @@ function Command({link, operation, isCommand}) {
     if (!told) return;
     for (const field of form.querySelectorAll('input[type=text], input[type=password], textarea')) field.value = '';
   };
-  return html`<form class="operation" aria-labelledby=${id} onSubmit=${submit}><${Title} operation=${operation} id=${id} />
-    <div class="row">${operation.arguments.map(a => html`<${Argument} key=${a.name} argument=${a} at=${operation.name} />`)}
+  return html`<form class="operation" aria-labelledby=${id} onSubmit=${submit}>
+    <${Title} operation=${operation} id=${id} />
+    <div class="row"><${Arguments} operation=${operation} />
     <button>${isCommand ? words(operation.name) : 'look'}</button></div>
-    <div class="answer" role="status">${answer && html`<${Value} ...${answer} />`}</div><${Said} said=${said} link=${link} />
-    </form>`;
+    <div class="answer" role="status">${answer && html`<${Value} ...${answer} />`}</div>
+    <${Said} said=${said} link=${link} /></form>`;
 }
 
 function Live({link, operation}) {
@@ -79,8 +86,9 @@ function Live({link, operation}) {
   const {error} = answer;
   return html`<div class="operation" role="group" aria-labelledby=${id}><${Title} operation=${operation} id=${id} />
     ${operation.arguments.length > 0 && html`<form class="row" onInput=${change} onSubmit=${e => e.preventDefault()}>
-      ${operation.arguments.map(a => html`<${Argument} key=${a.name} argument=${a} at=${operation.name} />`)}</form>`}
-    ${error ? html`<p class="soft">${error.message}</p>` : 'result' in answer && html`<${Value} ...${answer} />`}</div>`;
+      <${Arguments} operation=${operation} /></form>`}
+    ${error && html`<p class="soft">${error.message}</p>`}
+    ${'result' in answer && html`<${Value} ...${answer} />`}</div>`;
 }
 
 // Forms and answers without a frame.
@@ -93,5 +101,6 @@ export function Generic({link, about}) {
     ${rest.length > 0 && html`<section aria-labelledby="h-look"><h2 id="h-look">Look up</h2>
       ${rest.map(o => html`<${Command} key=${o.name} link=${link} operation=${o} />`)}</section>`}</div>`}
     ${about.commands.length > 0 && html`<section aria-labelledby="h-do"><h2 id="h-do">Do</h2>
-      ${about.commands.map(o => html`<${Command} key=${o.name} link=${link} operation=${o} isCommand />`)}</section>`}</div>`;
+      ${about.commands.map(o => html`<${Command} key=${o.name} link=${link} operation=${o} isCommand />`)}
+      </section>`}</div>`;
 }

@@ -70,45 +70,48 @@ export function useDoing(link) {
   return [act, said];
 }
 
-const shortly = ({result, lines}) => lines ? lines.join('\n') : typeof result === 'string' ? result : JSON.stringify(result);
+const shortly = ({result, lines}) =>
+  lines ? lines.join('\n') : typeof result === 'string' ? result : JSON.stringify(result);
 
 // What came of the last command, read out. `quiet`: what went well is to be seen elsewhere.
 export function Said({said, quiet, link}) {
   useConnection(link);
   const waits = link.away || link.status && !link.status.server;
-  const text = said.busy ? (waits ? 'Waits for a server…' : '') : said.text;
-  return html`<p class=${'said' + (said.bad ? ' bad' : '')} role="status">${said.bad || said.busy || !quiet ? text : ''}</p>`;
+  const text = said.busy ? waits && 'Waits for a server…' : (said.bad || !quiet) && said.text;
+  return html`<p class=${'said' + (said.bad ? ' bad' : '')} role="status">${text}</p>`;
 }
 
 const isTable = value => value.every(v => v && typeof v === 'object' && !Array.isArray(v));
 const words = name => name.replace(/_ns$/, '').replaceAll('_', ' ');
+
+const inside = value => value && typeof value === 'object' ? JSON.stringify(value) : String(value);
 
 function Cell({name, value}) {
   // Nanoseconds of log time since 1970.
   if (name.endsWith('_ns') && value > 1e17) return html`${new Date(value / 1e6).toLocaleString([], {hour12: false})}`;
   if (value === null || value === '') return html`<span class="soft">nothing</span>`;
   if (typeof value === 'boolean') return html`${value ? 'yes' : 'no'}`;
-  if (Array.isArray(value)) return html`${value.map(v => typeof v === 'object' ? JSON.stringify(v) : v).join(', ') || 'none'}`;
-  return html`${typeof value === 'object' ? JSON.stringify(value) : String(value)}`;
+  if (Array.isArray(value)) return html`${value.map(inside).join(', ') || 'none'}`;
+  return html`${inside(value)}`;
 }
 
 // Any result, as it is best seen.
 export function Value({result, lines}) {
-  if (lines) return lines.length ? html`<pre tabindex="0">${lines.slice(0, ROWS_MAX).join('\n')}</pre><${Rest} of=${lines} />`
-    : html`<p class="soft">None.</p>`;
+  const all = lines || result;
+  if (Array.isArray(all) && !all.length) return html`<p class="soft">None.</p>`;
+  if (lines) return html`<pre tabindex="0">${lines.slice(0, ROWS_MAX).join('\n')}</pre><${Rest} of=${lines} />`;
   if (Array.isArray(result)) {
-    if (!result.length) return html`<p class="soft">None.</p>`;
-    const rows = result.slice(0, ROWS_MAX);
-    if (!isTable(result)) return html`<ol class="plain">${rows.map(v => html`<li><${Cell} name="" value=${v} /></li>`)}</ol>
-      <${Rest} of=${result} />`;
-    const names = Object.keys(rows[0]);
+    const rows = result.slice(0, ROWS_MAX), names = Object.keys(rows[0]);
+    if (!isTable(result)) return html`<ol class="plain">
+      ${rows.map(v => html`<li><${Cell} name="" value=${v} /></li>`)}</ol><${Rest} of=${result} />`;
     return html`<div class="scroll" tabindex="0" role="group" aria-label="table"><table><thead><tr>
       ${names.map(n => html`<th scope="col">${words(n)}</th>`)}</tr></thead><tbody>
       ${rows.map(row => html`<tr>${names.map(n => html`<td><${Cell} name=${n} value=${row[n]} /></td>`)}</tr>`)}
       </tbody></table></div><${Rest} of=${result} />`;
   }
-  if (result && typeof result === 'object') return html`<dl>${Object.entries(result).slice(0, ROWS_MAX).map(([name, value]) =>
-    html`<div key=${name}><dt>${words(name)}</dt><dd><${Cell} name=${name} value=${value} /></dd></div>`)}</dl>`;
+  if (result && typeof result === 'object') return html`<dl>${Object.entries(result).slice(0, ROWS_MAX).map(
+    ([name, value]) => html`<div key=${name}><dt>${words(name)}</dt>
+      <dd><${Cell} name=${name} value=${value} /></dd></div>`)}</dl>`;
   return html`<p class="value"><${Cell} name="" value=${result === undefined ? '' : result} /></p>`;
 }
 const Rest = ({of}) => of.length > ROWS_MAX ? html`<p class="soft">and ${of.length - ROWS_MAX} more</p>` : null;
@@ -118,10 +121,15 @@ export function Prose({text}) {
   return html`${text.split(/`+/).map((part, at) => at % 2 ? html`<code>${part}</code>` : part)}`;
 }
 
-// A field with its label. `name` is its name on the page, under which it goes along to another peer's.
-export function Field({label, name, hint, ...rest}) {
+// For `ref`: what takes the place of a form that was sent gets its focus.
+export const focused = element => element && element.focus();
+
+// A field with its label, `taking` the focus when it appears. `name` is its name on the page, under which what is typed
+// goes along to another peer's.
+export function Field({label, name, hint, taking, ...rest}) {
   return html`<label class="field"><span>${label}${hint && html` <small>${hint}</small>`}</span>
-    <input name=${name} autocomplete="off" defaultValue=${typed(name)} ...${rest} /></label>`;
+    <input name=${name} autocomplete="off" defaultValue=${typed(name)}
+      ref=${taking ? focused : undefined} ...${rest} /></label>`;
 }
 
 // The texts of a form's fields, by name without what stands before the last dot.
@@ -144,7 +152,8 @@ function Head({link, about}) {
   let mark = '◌', text = 'Connecting…', cls = 'doubt';
   if (link.away) {
     [mark, cls] = ['✕', 'bad'];
-    text = `${link.peer || 'This peer'} does not answer. ${link.trying ? `Trying ${link.trying}…` : 'Looking for a server…'}`;
+    text = (link.peer || 'This peer') + ' does not answer. ';
+    text += link.trying ? `Trying ${link.trying}…` : 'Looking for a server…';
   } else if (s && !server) {
     [mark, cls] = ['◌', 'bad'];
     text = 'Looking for a server…';
@@ -155,7 +164,8 @@ function Head({link, about}) {
   useEffect(() => { document.title = `${link.away || s && !server ? '◌ ' : ''}${about.name} · tanist`; });
   return html`<header><h1>${about.name}</h1><a href="/">the cluster</a>
     <p class=${'link ' + cls} role="status"><span aria-hidden="true">${mark} </span>${text}</p></header>
-    ${left && html`<p class="notice" role="status">${left} did not answer: this is ${link.peer || 'another peer'}'s page.
+    ${left && html`<p class="notice" role="status">
+      ${left} did not answer: this is ${link.peer || 'another peer'}'s page.
       ${unsure ? ` Of what was on its way (${unsure}) nobody knows whether it is done: look before you repeat it.` : ''}
       ${' '}What you had typed is in the forms again; who you were there, say again.</p>`}`;
 }
@@ -163,7 +173,8 @@ function Head({link, about}) {
 // The page around what is an application's own: its head, all its commands, and what happens.
 export function Frame({link, about, generic, children}) {
   useConnection(link);
-  return html`<${Head} link=${link} about=${about} /><p class="about"><${Prose} text=${about.doc.split('\n\n')[0]} /></p>
+  return html`<${Head} link=${link} about=${about} />
+    <p class="about"><${Prose} text=${about.doc.split('\n\n')[0]} /></p>
     ${children}<${Story} link=${link} />
     ${generic && html`<details class="all"><summary>All commands</summary>${generic}</details>`}`;
 }

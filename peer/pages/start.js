@@ -22,6 +22,6 @@ const [told, own] = await Promise.all([about(app), made ? import(`./made/${made}
 const link = new Connection(app);
 const generic = html`<${Generic} link=${link} about=${told} />`;
 page.replaceChildren();
-render(own ? html`<${Frame} link=${link} about=${told} generic=${generic}><${own.default} link=${link} about=${told} /><//>`
+render(own ? html`<${Frame} link=${link} about=${told} generic=${generic}><${own.default} link=${link} /><//>`
   : html`<${Frame} link=${link} about=${told}>${generic}<//>`, page);
 link.begin();

@@ -7,7 +7,10 @@ const TICK_MS = 250;
 
 function Left({link, ends}) {
   const [, tick] = useState(0);
-  useEffect(() => { const every = setInterval(() => tick(n => n + 1), TICK_MS); return () => clearInterval(every); }, []);
+  useEffect(() => {
+    const every = setInterval(() => tick(n => n + 1), TICK_MS);
+    return () => clearInterval(every);
+  }, []);
   const s = Math.max(0, Math.ceil((ends - Date.now() - link.clockAhead) / 1000));
   const text = s >= 3600 ? `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min` : s >= 60
     ? `${Math.floor(s / 60)} min ${s % 60} s` : `${s} s`;
@@ -16,8 +19,10 @@ function Left({link, ends}) {
 
 function Lot({link, lot}) {
   return html`<h2 id="lot" class="big">${lot.name}</h2>
-    <dl><div><dt>Highest bid</dt><dd class="big" role="status">${lot.best ? `${lot.best} by ${lot.leader}` : `none; from ${lot.start}`}</dd></div>
-    <div><dt>Time left</dt><dd class="big" role="timer"><${Left} link=${link} ends=${lot.ends_ns / 1e6} /></dd></div></dl>`;
+    <dl><div><dt>Highest bid</dt>
+      <dd class="big" role="status">${lot.best ? `${lot.best} by ${lot.leader}` : `none; from ${lot.start}`}</dd></div>
+    <div><dt>Time left</dt>
+      <dd class="big" role="timer"><${Left} link=${link} ends=${lot.ends_ns / 1e6} /></dd></div></dl>`;
 }
 
 export default function Auction({link}) {
@@ -30,11 +35,14 @@ export default function Auction({link}) {
   return html`<div class="grid"><section aria-labelledby="lot">
     ${open ? html`<${Lot} link=${link} lot=${open} />` : html`<h2 id="lot" class="big">No lot is open</h2>
       <p class="soft">Somebody has to open one, below.</p>`}
-    ${name ? open && html`<${Ask} key="bid" act=${act} name="bid" options=${{said: ''}} button="Bid"><${Field} label="Your bid" hint=${`${least} or more`}
-        name="bid.amount" inputmode="numeric" pattern="[0-9]*" required placeholder=${least} /><//>`
-      : html`<${Ask} key="join" act=${act} name="join" options=${{introduce: true}} button="Join"><${Field} label="Your name" name="join.name" required maxlength="32" /><//>`}
+    ${name ? open && html`<${Ask} key="bid" act=${act} name="bid" options=${{said: ''}} button="Bid">
+        <${Field} label="Your bid" hint=${`${least} or more`} name="bid.amount" inputmode="numeric" pattern="[0-9]*"
+          placeholder=${least} required taking /><//>`
+      : html`<${Ask} key="join" act=${act} name="join" options=${{introduce: true}} button="Join">
+        <${Field} label="Your name" name="join.name" required maxlength="32" /><//>`}
     <${Said} said=${said} quiet link=${link} />
-    ${name && html`<p class="soft small">You bid as ${name}${open && open.leader === name ? ', and yours is the highest bid' : ''}.</p>`}
+    ${name && html`<p class="soft small">You bid as ${name}${open && open.leader === name
+      ? ', and yours is the highest bid' : ''}.</p>`}
     <details><summary>Open a lot</summary><${Ask} act=${act} name="open" button="Open">
       <${Field} label="What is for sale" name="open.name" required maxlength="100" />
       <${Field} label="From" name="open.start" inputmode="numeric" required />

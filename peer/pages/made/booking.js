@@ -27,12 +27,13 @@ export default function Booking({link}) {
     hall.current.children[to].focus();
   };
   return html`<div class="grid"><section class="wide" aria-labelledby="seats"><h2 id="seats">Seats</h2>
-    <p class="soft" role="status">${count('free')} free, ${count('booked')} booked, ${count('yours')} yours (★). A click books a free
-      one, and gives one of yours back. Arrow keys move.</p>
+    <p class="soft" role="status">${count('free')} free, ${count('booked')} booked, ${count('yours')} yours (★).
+      ${' '}A click books a free one, and gives one of yours back. Arrow keys move.</p>
     <p class="stage" aria-hidden="true">stage</p>
-    <div class="seats" ref=${hall} role="group" aria-label=${`Seats in rows of ${ROW}`} onKeyDown=${move}>${all.map((seat, i) =>
-      html`<button key=${seat.number} class=${'seat ' + seat.state} tabindex=${i === at ? 0 : -1} onFocus=${() => setAt(i)}
-        aria-label=${`Seat ${seat.number}, ${seat.state}`} onClick=${() => press(seat)}>${seat.number}
+    <div class="seats" ref=${hall} role="group" aria-label=${`Seats in rows of ${ROW}`} onKeyDown=${move}>
+      ${all.map((seat, i) => html`<button key=${seat.number} class=${'seat ' + seat.state}
+        tabindex=${i === at ? 0 : -1} onFocus=${() => setAt(i)} onClick=${() => press(seat)}
+        aria-label=${`Seat ${seat.number}, ${seat.state}`}>${seat.number}
         <span aria-hidden="true">${MARK[seat.state]}</span></button>`)}</div>
     <${Said} said=${said} link=${link} />
     <div class="row" ref=${word}><${Field} label="A word of yours" name="book.word" maxlength="64"

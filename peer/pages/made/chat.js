@@ -11,7 +11,8 @@ function Log({messages, nick}) {
   useEffect(() => { if (near.current) box.current.scrollTop = box.current.scrollHeight; });
   const scrolled = ({currentTarget: b}) => { near.current = b.scrollHeight - b.scrollTop - b.clientHeight < NEAR_PX; };
   return html`<ol class="talk" ref=${box} onScroll=${scrolled} role="log" tabindex="0" aria-label="Messages">
-    ${messages.map((m, at) => html`<li key=${at} class=${m.nick === nick ? 'mine' : ''}><b>${m.nick}</b> ${m.text}</li>`)}
+    ${messages.map((m, at) => html`<li key=${at} class=${m.nick === nick ? 'mine' : ''}>
+      <b>${m.nick}</b> ${m.text}</li>`)}
     ${!messages.length && html`<li class="none soft">Nobody has said anything yet.</li>`}</ol>`;
 }
 
@@ -22,10 +23,14 @@ export default function Chat({link}) {
   const [act, said] = useDoing(link);
   const {nick} = link.introduced('register') || {};
   const here = who.result || [];
-  return html`<div class="grid"><section class="wide" aria-labelledby="talk"><h2 id="talk">${nick ? `You are ${nick}` : 'Listening'}</h2>
+  return html`<div class="grid"><section class="wide" aria-labelledby="talk">
+    <h2 id="talk">${nick ? `You are ${nick}` : 'Listening'}</h2>
     <${Log} messages=${history.result || []} nick=${nick} />
-    ${nick ? html`<${Ask} key="say" act=${act} name="msg" button="Say"><${Field} label="Message" name="msg.text" required maxlength="4000" /><//>`
-      : html`<${Ask} key="be" act=${act} name="register" options=${{introduce: true}} button="Join in"><${Field} label="Your nickname" name="register.nick" required maxlength="32" /><//>`}
+    ${nick ? html`<${Ask} key="say" act=${act} name="msg" button="Say">
+        <${Field} label="Message" name="msg.text" required maxlength="4000" taking /><//>`
+      : html`<${Ask} key="be" act=${act} name="register" options=${{introduce: true}} button="Join in">
+        <${Field} label="Your nickname" name="register.nick" required maxlength="32" /><//>`}
     <${Said} said=${said} quiet link=${link} />
-    <p class="soft small">${here.length ? 'Here: ' + here.join(', ') : 'Nobody has a nickname here now.'}</p></section></div>`;
+    <p class="soft small">${here.length ? 'Here: ' + here.join(', ') : 'Nobody has a nickname here now.'}</p>
+    </section></div>`;
 }

@@ -14,17 +14,20 @@ export default function Poll({link}) {
   const vote = async n => {
     if (await act('vote', {n: String(n)})) setMine({question: tally.question, n});
   };
-  return html`<div class="grid"><section class="wide" aria-labelledby="question"><h2 id="question" class="big">${tally.question}</h2>
+  return html`<div class="grid"><section class="wide" aria-labelledby="question">
+    <h2 id="question" class="big">${tally.question}</h2>
     <ul class="bars">${tally.options.map((option, at) => {
       const votes = tally.votes[at], share = total ? Math.round(100 * votes / total) : 0;
       return html`<li key=${option}><div class="name">${chosen === at + 1 && '✓ '}${option}</div>
         <div class="count">${votes} ${votes === 1 ? 'vote' : 'votes'}, ${share} %</div>
         <div class="bar" aria-hidden="true"><i style=${{width: `${100 * votes / most}%`}}></i></div>
-        ${!chosen && html`<button onClick=${() => vote(at + 1)} aria-label=${'Vote for ' + option}>Vote</button>`}</li>`;
+        ${!chosen && html`<button onClick=${() => vote(at + 1)} aria-label=${'Vote for ' + option}>Vote</button>`}
+        </li>`;
     })}</ul>
     <p class="soft" role="status">${total} ${total === 1 ? 'vote' : 'votes'} so far${chosen ? '; yours is in' : ''}.</p>
     <${Said} said=${said} quiet link=${link} />
     <details><summary>Ask something else</summary>
-    <${Ask} act=${act} name="ask" button="Ask"><${Field} label="Question" name="ask.question" required maxlength="200" />
+    <${Ask} act=${act} name="ask" button="Ask">
+    <${Field} label="Question" name="ask.question" required maxlength="200" />
     <${Field} label="Options" hint="between commas" name="ask.options" required /><//></details></section></div>`;
 }

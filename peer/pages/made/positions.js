@@ -33,7 +33,8 @@ export default function Positions({link}) {
   useEffect(() => link.hear(said => { if (said.event === 'connected') setCode(0); }), [link]);
   for (const place of places) {
     const trail = trails.current.get(place.code) || [], last = trail.at(-1);
-    if (!last || last.x !== place.x || last.y !== place.y) trails.current.set(place.code, [...trail, place].slice(-TRAIL));
+    if (!last || last.x !== place.x || last.y !== place.y)
+      trails.current.set(place.code, [...trail, place].slice(-TRAIL));
   }
   for (const gone of [...trails.current.keys()]) if (!places.some(p => p.code === gone)) trails.current.delete(gone);
   const me = places.find(p => p.code === code);
@@ -58,9 +59,10 @@ export default function Positions({link}) {
       aria-describedby="places" onClick=${click} onKeyDown=${press}>
       <path class="axes" d="M-100 0H100M0-100V100" /><text class="axis end" x="98" y="-2">${reach}</text>
       <text class="axis" x="2" y="-94">${reach}</text>
-      ${places.map(place => html`<${Visitor} key=${place.code} place=${place} trail=${trails.current.get(place.code)} scale=${scale}
-        mine=${place.code === code} />`)}</svg><${Said} said=${said} quiet link=${link} /></section>
+      ${places.map(place => html`<${Visitor} key=${place.code} place=${place} trail=${trails.current.get(place.code)}
+        scale=${scale} mine=${place.code === code} />`)}</svg><${Said} said=${said} quiet link=${link} /></section>
     <section aria-labelledby="places"><h2 id="places">Who is where</h2>
-    <ul class="plain columns">${places.map(p => html`<li key=${p.code}>${p.code}${p.code === code ? ' (you)' : ''} at ${p.x}, ${p.y}</li>`)}</ul>
+    <ul class="plain columns">${places.map(p => html`<li key=${p.code}>
+      ${p.code}${p.code === code ? ' (you)' : ''} at ${p.x}, ${p.y}</li>`)}</ul>
     ${everybody.result && !places.length && html`<p class="soft">Nobody is anywhere yet.</p>`}</section></div>`;
 }

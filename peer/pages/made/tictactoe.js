@@ -1,6 +1,6 @@
 // Tic-tac-toe: the board of one's game, or the rooms that wait.
 
-import {html, useRef} from '../vendor/htm-preact.js';
+import {html, useEffect, useRef} from '../vendor/htm-preact.js';
 import {Ask, Field, Said, useAsked, useDoing} from '../parts.js';
 
 const STEP = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -3, ArrowDown: 3};
@@ -17,10 +17,13 @@ function state(board) {
 function Board({board, act}) {
   const cells = useRef(null);
   const mine = board.turn === board.you;
+  useEffect(() => cells.current.firstChild.focus(), []);
   const move = (event, at) => {
-    const to = at + (STEP[event.key] || 0);
-    if (!STEP[event.key] || to < 0 || to > 8 || Math.abs(STEP[event.key]) === 1 && Math.floor(to / 3) !== Math.floor(at / 3)) return;
+    const step = STEP[event.key] || 0, to = at + step;
+    if (!step) return;
     event.preventDefault();
+    const leavesRow = Math.abs(step) === 1 && Math.floor(to / 3) !== Math.floor(at / 3);
+    if (to < 0 || to > 8 || leavesRow) return;
     cells.current.children[to].focus();
   };
   return html`<div class="board" ref=${cells} role="group" aria-label="The board, three rows of three">
@@ -40,7 +43,8 @@ export default function TicTacToe({link}) {
   const game = board.result, over = game && game.winner;
   return html`<div class="grid">
     ${game && html`<section aria-labelledby="game"><h2 id="game">Room ${game.room}</h2>
-      <p class="big" role="status">${state(game)}</p><p class="soft">You are <b>${game.you}</b>. Arrow keys move between cells.</p>
+      <p class="big" role="status">${state(game)}</p>
+      <p class="soft">You are <b>${game.you}</b>. Arrow keys move between cells.</p>
       <${Board} board=${game} act=${act} />
       <div class="row"><button onClick=${() => act('leave', {})}>${over ? 'Leave' : 'Leave the game'}</button></div>
       <${Said} said=${said} quiet link=${link} /></section>`}
