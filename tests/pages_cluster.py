@@ -6,49 +6,20 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from chromium import Page
 
 from tanist.config import load
 from tanist.peer.peer import Peer
-from tanist.peer.status import Status
 
 DEADLINE_S = 20.0
 
 
-class Member(msgspec.Struct):
-    """A member of whose page the others know."""
-
-    id: str
-    name: str
-    address: str
-    state: str
-    lag: int
-    http: str
-
-
-class Knowing(Peer):
-    """A peer that says where the pages of others are."""
-
-    pages: dict[str, str] = {}
-    """By name; shared by all."""
-
-    def status(self) -> Status:
-        """As it is, with the pages of members."""
-        status = super().status()
-        members: list[Any] = [
-            Member(m.id, m.name, m.address, m.state, m.lag, self.pages.get(m.name, "")) for m in status.members
-        ]
-        return msgspec.structs.replace(status, members=members)
-
-
 @contextlib.asynccontextmanager
-async def running(folder: Path, name: str = "anna", **flags: object) -> AsyncIterator[Knowing]:
+async def running(folder: Path, name: str = "anna", **flags: object) -> AsyncIterator[Peer]:
     """A peer; `app` are its applications."""
     given: dict[str, object] = {"data": str(folder / name), "name": name, "pace": "fast", "app": ["counter"]}
     given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", **flags}
-    async with Knowing(load(None, {}, given).config) as peer:
-        Knowing.pages[name] = peer.http_address
+    async with Peer(load(None, {}, given).config) as peer:
         yield peer
 
 

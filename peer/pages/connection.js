@@ -50,6 +50,7 @@ export class Connection {
     this._tries = 0;
     this._silent = 0;
     this._number = 0;
+    this._after = '';  // Behind what it has heard.
     this._waiting = new Map();
     this._said = new Map();  // What makes this client known, said again in each new session.
     this._hearers = new Set();
@@ -102,7 +103,8 @@ export class Connection {
     clearTimeout(this._again);
     if (this._socket) { this._socket.onclose = null; this._socket.close(); }
     this._ready = false;
-    const socket = this._socket = new WebSocket(location.origin.replace('http', 'ws') + '/client');
+    const after = this._after && '?after=' + this._after;
+    const socket = this._socket = new WebSocket(location.origin.replace('http', 'ws') + '/client' + after);
     socket.onmessage = m => this._take(JSON.parse(m.data));
     socket.onclose = () => this._lost();
   }
@@ -121,6 +123,7 @@ export class Connection {
   }
 
   async _take(said) {
+    if (said.position) this._after = said.position;
     if ('session' in said) {
       this.peer = said.peer;
       this._tries = this._silent = 0;
