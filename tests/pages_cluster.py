@@ -16,8 +16,8 @@ DEADLINE_S = 20.0
 
 @contextlib.asynccontextmanager
 async def running(folder: Path, name: str = "anna", **flags: object) -> AsyncIterator[Peer]:
-    """A peer; `app` are its applications."""
-    given: dict[str, object] = {"data": str(folder / name), "name": name, "pace": "fast", "app": ["counter"]}
+    """A peer; `app` are its applications. Its pace is that of a busy machine, with a browser on it."""
+    given: dict[str, object] = {"data": str(folder / name), "name": name, "pace": "lan", "app": ["counter"]}
     given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", **flags}
     async with Peer(load(None, {}, given).config) as peer:
         yield peer

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ async def test_a_page_whose_peer_is_gone_goes_to_another_with_what_was_typed(tmp
             await fill(page, register_nick="ada")
             await text(page, "#talk", "You are ada")
             await fill(page, False, msg_text="not sent yet")
-            await text(page, "header .link", "you are at berta")
+            await text(page, "header .link", "serves")
         await seen(page, "location.host", lambda host: host == anna.http_address)
         await text(page, ".notice", "berta did not answer: this is anna's page")
         await text(page, "header .link", "anna serves")
@@ -131,6 +132,23 @@ async def test_a_page_whose_peer_is_gone_goes_to_another_with_what_was_typed(tmp
         assert await seen(page, "document.querySelector('[name=\"register.nick\"]').value") == "ada"
         await page.value("document.querySelector('[name=\"register.nick\"]').form.requestSubmit()")
         assert await seen(page, "(document.querySelector('[name=\"msg.text\"]') || {}).value") == "not sent yet"
+
+
+@pytest.mark.slow
+async def test_a_peer_that_takes_connections_and_says_nothing_is_left_too(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        anna = await stack.enter_async_context(running(tmp_path, app=["counter"]))
+        page = await stack.enter_async_context(browsing(tmp_path / "browser"))
+        async with running(tmp_path, "berta", app=["counter"], peer=[anna.address]) as berta:
+            await page.open(f"http://{berta.http_address}/apps/counter")
+            await text(page, "header .link", "serves")
+        host, _, port = berta.http_address.rpartition(":")
+        with socket.create_server((host, int(port))):
+            await fill(page, add_n="5")
+            await seen(page, "location.host", lambda at: at == anna.http_address)
+        await text(page, ".notice", "Not done: add.")
+        assert await page.value("document.querySelector('[name=\"add.n\"]').value") == "5"
+        assert anna.open_client().query("counter", "value", []) == 0
 
 
 @pytest.mark.slow

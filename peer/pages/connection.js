@@ -4,7 +4,7 @@
 
 const AGAIN_MS = [200, 400, 800, 1500];  // Between tries; the last again and again.
 const ASK_EVERY_MS = 2000;  // Who serves, where events do not say it.
-const PATIENCE_MS = 3000;  // For an answer of /status.
+const PATIENCE_MS = 3000;  // For an answer of /status, and for the first word on a connection.
 const SILENT_MAX = 2;  // Answers missed in a row: the peer is frozen, though its connection stands.
 const ELSEWHERE_MS = 5000;  // Away for so long: look for another peer.
 const PROBE_MS = 1500;
@@ -101,15 +101,18 @@ export class Connection {
 
   _open() {
     clearTimeout(this._again);
-    if (this._socket) { this._socket.onclose = null; this._socket.close(); }
+    if (this._socket) this._drop();
     this._ready = false;
     const after = this._after && '?after=' + this._after;
     const socket = this._socket = new WebSocket(location.origin.replace('http', 'ws') + '/client' + after);
     socket.onmessage = m => this._take(JSON.parse(m.data));
     socket.onclose = () => this._lost();
+    // A peer that is frozen takes the connection, and says nothing.
+    this._again = setTimeout(() => this._hangUp(), PATIENCE_MS);
   }
 
   _lost() {
+    clearTimeout(this._again);
     this._ready = false;
     this.away = this.away || Date.now();
     for (const [id, call] of this._waiting)
@@ -125,6 +128,7 @@ export class Connection {
   async _take(said) {
     if (said.position) this._after = said.position;
     if ('session' in said) {
+      clearTimeout(this._again);
       this.peer = said.peer;
       this._tries = this._silent = 0;
       await this._introduceAgain();
@@ -191,9 +195,12 @@ export class Connection {
 
   // Nobody answers on a connection that stands.
   _hangUp() {
-    this._socket.onclose = null;
-    this._socket.close();
+    this._drop();
     this._lost();
+  }
+  _drop() {
+    this._socket.onclose = this._socket.onmessage = null;
+    this._socket.close();
   }
 
   async _goElsewhere() {
@@ -216,8 +223,8 @@ export class Connection {
   // What a person had typed goes along, to be sent there by hand: a link that sends it could be anybody's.
   _luggage() {
     const things = new URLSearchParams({left: this.peer || location.host});
-    const unsure = [...this._waiting.values()].filter(call => call.sent && call.repeat).map(call => call.message.name);
-    if (unsure.length) things.set('unsure', unsure.join(', '));
+    for (const {repeat, sent, message} of this._waiting.values())
+      if (repeat) things.append(sent ? 'unsure' : 'undone', message.name);
     for (const field of document.querySelectorAll('input[name], textarea[name], select[name]'))
       if (!['password', 'checkbox'].includes(field.type) && field.value) things.set(field.name, field.value);
     for (const [name, texts] of this._said) for (const key in texts) things.set(name + '.' + key, texts[key]);

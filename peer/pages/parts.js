@@ -11,7 +11,7 @@ const TOLD = new Set(['server_lost', 'server_followed', 'reign_began', 'handover
 
 const luggage = new URLSearchParams(location.hash.slice(1));
 if (location.hash) history.replaceState(null, '', location.pathname);
-export const left = luggage.get('left'), unsure = luggage.get('unsure');
+const left = luggage.get('left'), unsure = luggage.getAll('unsure'), undone = luggage.getAll('undone');
 // What was typed at the page of a peer that is gone.
 export const typed = name => luggage.get(name) || '';
 
@@ -166,7 +166,8 @@ function Head({link, about}) {
     <p class=${'link ' + cls} role="status"><span aria-hidden="true">${mark} </span>${text}</p></header>
     ${left && html`<p class="notice" role="status">
       ${left} did not answer: this is ${link.peer || 'another peer'}'s page.
-      ${unsure ? ` Of what was on its way (${unsure}) nobody knows whether it is done: look before you repeat it.` : ''}
+      ${unsure.length > 0 && ` Nobody knows whether this is done, look before you repeat it: ${unsure.join(', ')}.`}
+      ${undone.length > 0 && ` Not done: ${undone.join(', ')}.`}
       ${' '}What you had typed is in the forms again; who you were there, say again.</p>`}`;
 }
 
