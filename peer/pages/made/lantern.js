@@ -1,6 +1,6 @@
 // The lantern, as every one that is connected shines now.
 
-import {html, useRef} from '../vendor/htm-preact.js';
+import {html, useEffect, useRef} from '../vendor/htm-preact.js';
 import {Said, useAsked, useDoing} from '../parts.js';
 
 function Drawing({on, color}) {
@@ -19,15 +19,17 @@ function Drawing({on, color}) {
 export default function Lantern({link}) {
   const lantern = useAsked(link, 'lantern');
   const [act, said] = useDoing(link);
-  const picking = useRef(false);
+  const picker = useRef(null), picking = useRef(false);
   const {on, color} = lantern.result || {on: false, color: 'ffffff'};
+  // Not while somebody chooses: what is chosen comes when it is.
+  useEffect(() => { if (!picking.current) picker.current.value = '#' + color; });
   const tell = (command, value = '') => act('message', {command, value});
   const pick = event => { picking.current = false; tell('COLOR', event.currentTarget.value.slice(1)); };
   return html`<section class="hang" aria-labelledby="how"><${Drawing} on=${on} color=${color} />
     <h2 id="how" role="status">${on ? `It shines, #${color}` : 'It is dark'}</h2>
     <div class="row"><button aria-pressed=${on} onClick=${() => tell('ON')}>On</button>
     <button aria-pressed=${!on} onClick=${() => tell('OFF')}>Off</button>
-    <label class="button">Colour <input type="color" value=${picking.current ? undefined : '#' + color}
+    <label class="button">Colour <input type="color" ref=${picker}
       onInput=${() => { picking.current = true; }} onChange=${pick} /></label></div>
     <${Said} said=${said} quiet link=${link} /></section>`;
 }
