@@ -104,12 +104,12 @@ async def test_a_page_comes_back_when_its_peer_does_as_who_it_was(tmp_path: Path
             await fill(page, register_nick="ada")
             await text(page, "#talk", "You are ada")
         await text(page, "header .link", "does not answer")
-        await fill(page, msg_text="said while away")
+        await fill(page, msg_text="<b>said</b> while away")
         async with running(tmp_path, "berta", app=["chat"], peer=[anna.address], http=at):
-            await text(page, ".talk", "said while away")
+            await text(page, ".talk", "<b>said</b> while away")
             await text(page, "#events", "connected to berta again")
             said = anna.open_client().query("chat", "history", [])
-            assert [(m["nick"], m["text"]) for m in said] == [("ada", "said while away")]
+            assert [(m["nick"], m["text"]) for m in said] == [("ada", "<b>said</b> while away")]
 
 
 @pytest.mark.slow

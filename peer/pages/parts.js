@@ -95,11 +95,14 @@ function Cell({name, value}) {
   return html`${inside(value)}`;
 }
 
+const COLUMNS = /\S {2,}\S/;  // Lines that stand in columns are scrolled, others wrapped.
+
 // Any result, as it is best seen.
 export function Value({result, lines}) {
   const all = lines || result;
   if (Array.isArray(all) && !all.length) return html`<p class="soft">None.</p>`;
-  if (lines) return html`<pre tabindex="0">${lines.slice(0, ROWS_MAX).join('\n')}</pre><${Rest} of=${lines} />`;
+  if (lines) return html`<pre tabindex="0" class=${lines.some(line => COLUMNS.test(line)) ? '' : 'prose'}>
+    ${lines.slice(0, ROWS_MAX).join('\n')}</pre><${Rest} of=${lines} />`;
   if (Array.isArray(result)) {
     const rows = result.slice(0, ROWS_MAX), names = Object.keys(rows[0]);
     if (!isTable(result)) return html`<ol class="plain">

@@ -7,6 +7,7 @@ const REACH_MIN = 10;  // The least that the map shows to each side.
 const REACH_MAX = 32768;
 const TRAIL = 8;  // Places remembered of each.
 const SHOWN = 500;  // Visitors drawn.
+const CROWD = 30;  // So many are drawn small.
 const HALF = 100;  // Of the drawing's side, in its own units.
 const HUES = ['#0062a3', '#b3400a', '#00755a', '#8a3a8a', '#8a5a00', '#4a4ac0', '#a3224f', '#3d6b00'];
 const STEP = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]};
@@ -55,14 +56,15 @@ export default function Positions({link}) {
   };
   return html`<div class="grid"><section aria-labelledby="map-title"><h2 id="map-title">The map</h2>
     <p class="soft">Click somewhere to be there; with the map in focus, arrow keys move you.</p>
-    <svg class="map" ref=${map} viewBox="-100 -100 200 200" tabindex="0" role="application" aria-labelledby="map-title"
-      aria-describedby="places" onClick=${click} onKeyDown=${press}>
+    <svg class=${'map' + (places.length > CROWD ? ' crowd' : '')} ref=${map} viewBox="-100 -100 200 200" tabindex="0"
+      role="application" aria-labelledby="map-title" aria-describedby="places" onClick=${click} onKeyDown=${press}>
       <path class="axes" d="M-100 0H100M0-100V100" /><text class="axis end" x="98" y="-2">${reach}</text>
       <text class="axis" x="2" y="-94">${reach}</text>
       ${places.map(place => html`<${Visitor} key=${place.code} place=${place} trail=${trails.current.get(place.code)}
         scale=${scale} mine=${place.code === code} />`)}</svg><${Said} said=${said} quiet link=${link} /></section>
     <section aria-labelledby="places"><h2 id="places">Who is where</h2>
-    <ul class="plain columns">${places.map(p => html`<li key=${p.code}>
-      ${p.code}${p.code === code ? ' (you)' : ''} at ${p.x}, ${p.y}</li>`)}</ul>
+    <div class="plain" tabindex="0" role="group" aria-labelledby="places"><ul class="columns">
+      ${places.map(p => html`<li key=${p.code}>${p.code}${p.code === code ? ' (you)' : ''} at ${p.x}, ${p.y}</li>`)}
+      </ul></div>
     ${everybody.result && !places.length && html`<p class="soft">Nobody is anywhere yet.</p>`}</section></div>`;
 }
