@@ -49,6 +49,7 @@ export class Connection {
     this._socket = null;
     this._tries = 0;
     this._silent = 0;
+    this._asking = this._askAgain = false;
     this._number = 0;
     this._after = '';  // Behind what it has heard.
     this._waiting = new Map();
@@ -141,6 +142,10 @@ export class Connection {
       if (said.receipt) this._happened({event: 'done', fields: {}, line: ''});
       return;
     }
+    if (said.event === 'server_lost' && this.status) {
+      this.status = {...this.status, server: null};
+      this._tell();
+    }
     if (!said.app) this._ask();
     if (!said.app || said.app === this.app) this._happened(said);
   }
@@ -177,6 +182,7 @@ export class Connection {
   }
 
   async _ask() {
+    this._askAgain = this._asking;
     if (this._asking) return;
     this._asking = true;
     try {
@@ -191,6 +197,7 @@ export class Connection {
     }
     this._asking = false;
     this._tell();
+    if (this._askAgain) this._ask();
   }
 
   // Nobody answers on a connection that stands.
