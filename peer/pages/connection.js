@@ -10,6 +10,7 @@ const ELSEWHERE_MS = 5000;  // Away for so long: look for another peer.
 const PROBE_MS = 1500;
 const WAITING_MAX = 200;  // Calls that wait for an answer; more are refused here.
 const INTRODUCTIONS_MAX = 6, INTRODUCE_AGAIN_MS = 400;
+const POSITION = /^\d{1,18}\.\d{1,18}$/;
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
 const ANYWHERE = /^(0\.0\.0\.0|\[::\])$/;
 
@@ -38,7 +39,8 @@ export function elsewhere(status, here) {
 }
 
 export class Connection {
-  constructor(app) {
+  // `luggage` is what the page of another peer gave along.
+  constructor(app, luggage) {
     this.app = app;
     this.peer = '';
     this.status = null;
@@ -51,7 +53,9 @@ export class Connection {
     this._silent = 0;
     this._asking = this._askAgain = false;
     this._number = 0;
-    this._after = '';  // Behind what it has heard.
+    // Behind what it has heard. A link may have anything there.
+    this._after = POSITION.test(luggage.get('after')) ? luggage.get('after') : '';
+    this._session = luggage.get('session') || '';  // The one before, which the next one takes the place of.
     this._waiting = new Map();
     this._said = new Map();  // What makes this client known, said again in each new session.
     this._hearers = new Set();
@@ -104,8 +108,10 @@ export class Connection {
     clearTimeout(this._again);
     if (this._socket) this._drop();
     this._ready = false;
-    const after = this._after && '?after=' + this._after;
-    const socket = this._socket = new WebSocket(location.origin.replace('http', 'ws') + '/client' + after);
+    const before = new URLSearchParams();
+    if (this._after) before.set('after', this._after);
+    if (this._session) before.set('instead', this._session);
+    const socket = this._socket = new WebSocket(`${location.origin.replace('http', 'ws')}/client?${before}`);
     socket.onmessage = m => this._take(JSON.parse(m.data));
     socket.onclose = () => this._lost();
     // A peer that is frozen takes the connection, and says nothing.
@@ -131,6 +137,7 @@ export class Connection {
     if ('session' in said) {
       clearTimeout(this._again);
       this.peer = said.peer;
+      this._session = said.session;
       this._tries = this._silent = 0;
       await this._introduceAgain();
       return;
@@ -229,7 +236,7 @@ export class Connection {
 
   // What a person had typed goes along, to be sent there by hand: a link that sends it could be anybody's.
   _luggage() {
-    const things = new URLSearchParams({left: this.peer || location.host});
+    const things = new URLSearchParams({left: this.peer || location.host, session: this._session, after: this._after});
     for (const {repeat, sent, message} of this._waiting.values())
       if (repeat) things.append(sent ? 'unsure' : 'undone', message.name);
     for (const field of document.querySelectorAll('input[name], textarea[name], select[name]'))

@@ -9,7 +9,7 @@ const TOGETHER_MS = 40;  // Events that come together are answered by one look.
 const NEWS = new Set(['connected', 'done']);
 const TOLD = new Set(['server_lost', 'server_followed', 'reign_began', 'handover_began']);
 
-const luggage = new URLSearchParams(location.hash.slice(1));
+export const luggage = new URLSearchParams(location.hash.slice(1));
 if (location.hash) history.replaceState(null, '', location.pathname);
 const left = luggage.get('left'), unsure = luggage.getAll('unsure'), undone = luggage.getAll('undone');
 // What was typed at the page of a peer that is gone.

@@ -3,7 +3,7 @@
 import {html, render} from './vendor/htm-preact.js';
 import {Connection} from './connection.js';
 import {Generic} from './generic.js';
-import {Frame} from './parts.js';
+import {Frame, luggage} from './parts.js';
 
 const AGAIN_MS = 1000;
 
@@ -19,7 +19,7 @@ async function about(app) {
 
 const page = document.getElementById('page'), {app, made} = page.dataset;
 const [told, own] = await Promise.all([about(app), made ? import(`./made/${made}.js`) : null]);
-const link = new Connection(app);
+const link = new Connection(app, luggage);
 const generic = html`<${Generic} link=${link} about=${told} />`;
 page.replaceChildren();
 render(own ? html`<${Frame} link=${link} about=${told} generic=${generic}><${own.default} link=${link} /><//>`
