@@ -158,6 +158,7 @@ async def test_a_dead_host_is_no_fallback(tmp_path: Path, monkeypatch: pytest.Mo
         assert await said(peer, report(live, "10.0.0.2", "live")) == ok(live, "10.0.0.2")
 
 
+@pytest.mark.slow
 async def test_reports_go_on_when_the_server_is_gone(tmp_path: Path) -> None:
     async with contextlib.AsyncExitStack() as stack:
         a = await stack.enter_async_context(running(tmp_path, "a"))
