@@ -229,3 +229,19 @@ def test_hosts_are_bounded_and_a_silent_one_gives_way(room: Room, monkeypatch: p
     room.wait(SILENT_S / 2)
     foreign(room, "three")
     assert sorted(ranking(room)) == ["one", "three"]
+
+
+def test_one_that_never_came_back_with_its_id_gives_way_first(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HOSTS_MAX", 2)
+    foreign(room, "laptop")
+    room.call("a", "report", "No-Id", "10.0.0.2", "passer-by", load())
+    room.wait(SILENT_S)
+    room.call("a", "report", "No-Id", "10.0.0.3", "another", load())
+    assert statuses(room) == {"laptop": "silent"}
+
+
+def test_machines_have_names_as_long_as_hosts_have(room: Room) -> None:
+    name = "a" * 253
+    foreign(room, name)
+    assert ranking(room) == [name]
+    assert room.refused("a", "report", "No-Id", "", name + "a", load()) == "bad_name"

@@ -118,7 +118,7 @@ BAD = [
     (report(figures=("5", "9000", *FIGURES[2:])), "RAM in use is from 0"),
     (report(figures=(*FIGURES[:3], "1e999", FIGURES[4])), "Free bandwidth and disk"),
     (report(ip="10.0.0.300"), "That is no IP address"),
-    (report(name=""), "A name has 1 to 32 characters"),
+    (report(name=""), "A name has 1 to 253 characters"),
     (b"", "A report has 9 lines"),
     (b"No-Id\nNo-Ip\nlaptop\n", "A report has 9 lines"),
     (b"\xff" + report(), "short lines of UTF-8"),

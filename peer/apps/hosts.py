@@ -5,9 +5,9 @@ import uuid
 import msgspec
 
 from tanist.peer.application import Application, Context, Event, Here, Refused, command, local, query
-from tanist.peer.apps.checks import checked_name
+from tanist.peer.apps.checks import HOST_NAME_LENGTH_MAX, checked_name
 from tanist.peer.apps.hostpoints import Load, checked, checked_ip, points
-from tanist.peer.apps.hosttable import Device, Devices
+from tanist.peer.apps.hosttable import Answer, Device, Devices
 
 REPORT_S = 2.0
 """How often each peer reports."""
@@ -32,14 +32,6 @@ class Host(msgspec.Struct):
     points: list[int]
     timer: int
     missed: int = 0
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What a foreign host is told: its id is new, or all is well and who answers if this server is lost."""
-
-    known: bool
-    id: str
-    fallback: str
 
 
 class Reports(Event):
@@ -124,13 +116,13 @@ class Hosts(Application, on_heal="archive"):
 
     def _take(self, ctx: Context, id: str, ip: str, name: str, load: Load, role: str) -> None:
         """Keep a report, if it is one, and wait for the next pulse."""
-        ip, name, load = checked_ip(ip), checked_name(name), checked(load)
+        ip, name, load = checked_ip(ip), checked_name(name, length_max=HOST_NAME_LENGTH_MAX), checked(load)
         before = self.hosts.get(id)
         if before is None and len(self.hosts) >= HOSTS_MAX:
-            silent = next((other for other, host in self.hosts.items() if not host.timer), None)
-            if silent is None:
+            silent = [(host.role != NEW, other) for other, host in self.hosts.items() if not host.timer]
+            if not silent:
                 raise Refused(f"{HOSTS_MAX} machines report: no more", "too_many_hosts")
-            del self.hosts[silent]
+            del self.hosts[min(silent)[1]]
         if before is not None and before.timer:
             ctx.cancel(before.timer)
         if role != NEW and (before is None or not before.timer or before.role == NEW):
@@ -139,11 +131,15 @@ class Hosts(Application, on_heal="archive"):
         self.hosts[id] = Host(name, ip, role, load, points(load, before.points if before else []), timer)
 
     def _ranked(self) -> list[tuple[str, Host]]:
-        known = [(id, host) for id, host in self.hosts.items() if host.role != NEW]
-        return sorted(known, key=lambda one: (one[1].timer == 0, sum(one[1].points), one[0]))
+        return sorted(((id, host) for id, host in self.hosts.items() if host.role != NEW), key=_rank)
 
     def _fallback(self, asker: str) -> str:
         """A peer that does not serve now: it answers reports; else another live host, else the asker itself."""
-        live = [(id, host) for id, host in self._ranked() if host.timer and host.ip and host.role != SERVER]
-        live.sort(key=lambda one: (one[0] == asker, one[1].role != CLIENT))
-        return live[0][1].ip if live else ""
+        live = [(id, h) for id, h in self.hosts.items() if h.timer and h.ip and h.role in (CLIENT, HOST)]
+        best = min(live, key=lambda one: (one[0] == asker, one[1].role != CLIENT, *_rank(one)), default=None)
+        return best[1].ip if best else ""
+
+
+def _rank(one: tuple[str, Host]) -> tuple[bool, int, str]:
+    """By it machines are sorted: silent ones last, then by points, then by id."""
+    return one[1].timer == 0, sum(one[1].points), one[0]

@@ -1,4 +1,4 @@
-"""The machines as people see them."""
+"""The machines as people see them, and what a foreign one is told."""
 
 import msgspec
 
@@ -23,6 +23,14 @@ class Device(msgspec.Struct, frozen=True):
         load = self.load
         figures = (f"{load.cpu:.1f}", f"{load.ram:.0f} / {load.total:.0f}", f"{load.bandwidth:.1f}", f"{load.disk:.1f}")
         return (str(self.rank), self.name, *figures, self.status)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a foreign host is told: its id is new, or all is well and who answers if this server is lost."""
+
+    known: bool
+    id: str
+    fallback: str
 
 
 class Devices(msgspec.Struct, frozen=True):
