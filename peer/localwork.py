@@ -74,6 +74,20 @@ class LocalWork:
         """See `Here.call`."""
         return self._asked(self._client.call(app, command, arguments)).result
 
+    def address(self) -> str:
+        """See `Here.address`."""
+        return self._address()
+
+    def prefer(self, app: str, peer: str) -> None:
+        """See `Here.prefer`."""
+
+        async def say() -> None:
+            # Nobody gives way to itself.
+            gives_way = self.serves() and peer != self._client.calls.peer
+            self._preferring.said(app, peer if gives_way else "")
+
+        self._asked(say())
+
     def query(self, app: str, query: str, arguments: tuple[Any, ...]) -> Any:
         """See `Here.query`."""
 
@@ -101,20 +115,6 @@ class LocalWork:
     def serves(self) -> bool:
         """See `Here.serves`."""
         return self._role() is Role.SERVER
-
-    def address(self) -> str:
-        """See `Here.address`."""
-        return self._address()
-
-    def prefer(self, app: str, peer: str) -> None:
-        """See `Here.prefer`."""
-
-        async def say() -> None:
-            # Nobody gives way to itself.
-            gives_way = self.serves() and peer != self._client.calls.peer
-            self._preferring.said(app, peer if gives_way else "")
-
-        self._asked(say())
 
     # Effects
 

@@ -27,17 +27,17 @@ class Ways(Protocol):
     def call(self, app: str, command: str, arguments: tuple[Any, ...]) -> Any:
         """Have a command done; its result."""
 
-    def query(self, app: str, query: str, arguments: tuple[Any, ...]) -> Any:
-        """A query's answer."""
-
-    def serves(self) -> bool:
-        """Whether the peer serves."""
-
     def address(self) -> str:
         """Where other peers reach the peer."""
 
     def prefer(self, app: str, peer: str) -> None:
         """Have another peer serve, if that is said for long enough."""
+
+    def query(self, app: str, query: str, arguments: tuple[Any, ...]) -> Any:
+        """A query's answer."""
+
+    def serves(self) -> bool:
+        """Whether the peer serves."""
 
 
 class Here:
