@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tanist.election.entries import Kind
 from tanist.peer.apps import hosts as module
 from tanist.peer.apps.hostpoints import Load, points
-from tanist.peer.apps.hosts import PULSE_S, PULSES_MISSED, Hosts
+from tanist.peer.apps.hosts import KEPT_S, PULSE_S, Hosts
+from tanist.peer.apps.hoststate import PULSES_MISSED
 from tanist.peer.errors import Refused
 
 SILENT_S = PULSE_S * PULSES_MISSED
@@ -238,6 +239,16 @@ def test_one_that_never_came_back_with_its_id_gives_way_first(room: Room, monkey
     room.wait(SILENT_S)
     room.call("a", "report", "No-Id", "10.0.0.3", "another", load())
     assert statuses(room) == {"laptop": "silent"}
+
+
+def test_who_stays_silent_for_a_day_is_forgotten(room: Room) -> None:
+    laptop = foreign(room, "laptop")
+    room.wait(SILENT_S + KEPT_S - 0.001)
+    assert statuses(room) == {"laptop": "silent"}
+    room.wait(0.001)
+    assert statuses(room) == {}
+    assert not room.call("a", "report", laptop, "10.0.0.1", "laptop", load())["known"]
+    assert room.machine.next_timer_ns() is not None
 
 
 def test_machines_have_names_as_long_as_hosts_have(room: Room) -> None:

@@ -2,36 +2,22 @@
 
 import uuid
 
-import msgspec
-
 from tanist.peer.application import Application, Context, Event, Here, Refused, command, local, query
 from tanist.peer.apps.checks import HOST_NAME_LENGTH_MAX, checked_name
 from tanist.peer.apps.hostpoints import Load, checked, checked_ip, points
+from tanist.peer.apps.hoststate import CLIENT, HOST, NEW, PULSES_MISSED, SERVER, SILENT, Host, rank
 from tanist.peer.apps.hosttable import Answer, Device, Devices
 
 REPORT_S = 2.0
 """How often each peer reports."""
 PULSE_S = 3.0
 """Seconds in which a machine is expected to report."""
-PULSES_MISSED = 2
-"""A machine that missed so many pulses in a row is silent."""
+KEPT_S = 86_400.0
+"""Seconds for which a silent machine is known: it may sleep at night, but one that is gone clears the table."""
 HOSTS_MAX = 1000
 """Machines known: each has a timer, and a row of the table."""
 CLEARLY = 3
 """Points by which a peer must be better to take over: serving itself costs one or two."""
-NEW, HOST, CLIENT, SERVER, SILENT = "new", "host", "client", "server", "silent"
-
-
-class Host(msgspec.Struct):
-    """What a machine reported last; the points it has for it, and the timer of its next pulse, 0 if it is silent."""
-
-    name: str
-    ip: str
-    role: str
-    load: Load
-    points: list[int]
-    timer: int
-    missed: int = 0
 
 
 class Reports(Event):
@@ -81,15 +67,15 @@ class Hosts(Application, on_heal="archive"):
     def table(self, ctx: Context) -> Devices:
         """The server's device, and all machines, the best first."""
         ranked = []
-        for rank, (_, host) in enumerate(self._ranked(), 1):
-            status = host.role if host.timer else SILENT
-            ranked.append(Device(rank, host.name, host.load, sum(host.points), status))
+        for place, (_, host) in enumerate(self._ranked(), 1):
+            status = SILENT if host.silent else host.role
+            ranked.append(Device(place, host.name, host.load, sum(host.points), status))
         return Devices(next((device for device in ranked if device.status == SERVER), None), ranked)
 
     @query(internal=True)
     def better(self, ctx: Context, id: str) -> str:
         """The best peer, if it is clearly better than this one."""
-        peers = [(other, sum(h.points)) for other, h in self._ranked() if h.role in (CLIENT, SERVER) and h.timer]
+        peers = [(other, sum(h.points)) for other, h in self._ranked() if h.role in (CLIENT, SERVER) and not h.silent]
         mine = dict(peers).get(id)
         return peers[0][0] if mine is not None and peers[0][1] <= mine - CLEARLY else ""
 
@@ -98,8 +84,11 @@ class Hosts(Application, on_heal="archive"):
         """A machine did not report for a pulse. Pulses are counted, so that a failover is one and not several."""
         host = self.hosts[id]
         host.missed += 1
-        host.timer = ctx.after(PULSE_S, self.pulse, id) if host.missed < PULSES_MISSED else 0
-        if not host.timer and host.role != NEW:
+        if host.missed > PULSES_MISSED:
+            del self.hosts[id]
+            return
+        host.timer = ctx.after(KEPT_S if host.silent else PULSE_S, self.pulse, id)
+        if host.silent and host.role != NEW:
             ctx.publish(Silent(host.name))
 
     @local(every=REPORT_S)
@@ -119,27 +108,22 @@ class Hosts(Application, on_heal="archive"):
         ip, name, load = checked_ip(ip), checked_name(name, length_max=HOST_NAME_LENGTH_MAX), checked(load)
         before = self.hosts.get(id)
         if before is None and len(self.hosts) >= HOSTS_MAX:
-            silent = [(host.role != NEW, other) for other, host in self.hosts.items() if not host.timer]
+            silent = [(host.role != NEW, other) for other, host in self.hosts.items() if host.silent]
             if not silent:
                 raise Refused(f"{HOSTS_MAX} machines report: no more", "too_many_hosts")
-            del self.hosts[min(silent)[1]]
-        if before is not None and before.timer:
+            ctx.cancel(self.hosts.pop(min(silent)[1]).timer)
+        if before is not None:
             ctx.cancel(before.timer)
-        if role != NEW and (before is None or not before.timer or before.role == NEW):
+        if role != NEW and (before is None or before.silent or before.role == NEW):
             ctx.publish(Reports(name))
         timer = ctx.after(PULSE_S, self.pulse, id)
         self.hosts[id] = Host(name, ip, role, load, points(load, before.points if before else []), timer)
 
     def _ranked(self) -> list[tuple[str, Host]]:
-        return sorted(((id, host) for id, host in self.hosts.items() if host.role != NEW), key=_rank)
+        return sorted(((id, host) for id, host in self.hosts.items() if host.role != NEW), key=rank)
 
     def _fallback(self, asker: str) -> str:
         """A peer that does not serve now: it answers reports; else another live host, else the asker itself."""
-        live = [(id, h) for id, h in self.hosts.items() if h.timer and h.ip and h.role in (CLIENT, HOST)]
-        best = min(live, key=lambda one: (one[0] == asker, one[1].role != CLIENT, *_rank(one)), default=None)
+        live = [(id, h) for id, h in self.hosts.items() if not h.silent and h.ip and h.role in (CLIENT, HOST)]
+        best = min(live, key=lambda one: (one[0] == asker, one[1].role != CLIENT, *rank(one)), default=None)
         return best[1].ip if best else ""
-
-
-def _rank(one: tuple[str, Host]) -> tuple[bool, int, str]:
-    """By it machines are sorted: silent ones last, then by points, then by id."""
-    return one[1].timer == 0, sum(one[1].points), one[0]
