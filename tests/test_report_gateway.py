@@ -148,6 +148,22 @@ async def test_a_silent_connection_blocks_nobody_and_is_ended(tmp_path: Path, mo
             writer.close()
 
 
+async def test_a_peer_that_ends_says_so_to_whom_it_has_not_answered(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        alone = await stack.enter_async_context(running(tmp_path, safety="quorum", expect=3))
+        waiting = [asyncio.create_task(said(alone, data)) for data in (report(), report(str(uuid.uuid4())))]
+        (gateway,) = alone._gateways._running
+        assert isinstance(gateway, module.ReportGateway)
+        async with asyncio.timeout(DEADLINE_S):
+            while len(gateway._connections) < 2:
+                await asyncio.sleep(0.01)
+            await gateway.stop()
+        for task in waiting:
+            answered = await task
+            assert answered.startswith("State: Refused\n"), answered
+            assert answered.endswith("Reason: This peer ends; another one takes reports")
+
+
 async def test_a_dead_host_is_no_fallback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "PULSE_S", 0.3)
     async with running(tmp_path) as peer:

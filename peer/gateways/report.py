@@ -45,6 +45,9 @@ class ReportGateway(TcpGateway):
             except CallError as refused:
                 said = _refused(refused.message, id)
             await connection.send_all(said)
+        except asyncio.CancelledError:
+            connection.send(_refused("This peer ends; another one takes reports", id))
+            raise
         finally:
             # What a host says beyond its report is not read, and would make the system throw the answer away.
             await connection.linger()
