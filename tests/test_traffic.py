@@ -20,7 +20,7 @@ from tanist.peer.cli.traffic import run_agent, run_traffic
 from tanist.peer.cli.verbs import run
 from tanist.peer.machine import Figures
 from tanist.peer.peer import Peer
-from tanist.peer.traffic import redialing
+from tanist.peer.traffic import agent, client, redialing
 from tanist.peer.traffic.agent import keep_reporting
 from tanist.peer.traffic.client import make_traffic
 from tanist.peer.traffic.kinds import KINDS, Packets, Positions, Sums
@@ -137,6 +137,25 @@ async def test_a_server_that_is_gone_is_looked_for_and_found_again(
             f"nobody at {address} (connection refused); trying again",
             f"connected to {address}",
         ]
+
+
+async def test_a_server_that_says_nothing_any_more_counts_as_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Packets, "every_s", 0.01)
+    monkeypatch.setattr(client, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(agent, "ANSWER_S", 0.05)
+    monkeypatch.setattr(redialing, "REDIAL_S", 0.0)
+    figures = Figures(12.5, 2048.0, 8192.0, 100.0, 50.0, 66.6)
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        where = frozen.getsockname()[:2]
+        gone = f"the connection to {where[0]}:{where[1]} is gone (no answer); trying again"
+        shown: list[str] = []
+        one: list[str] = []
+        other: list[str] = []
+        async with (
+            at_work(make_traffic(Packets, [where], shown.append, one.append)),
+            at_work(keep_reporting([where], "laptop", 1.0, lambda: figures, other.append)),
+        ):
+            await until(lambda: gone in one and gone in other)
 
 
 @pytest.mark.parametrize("way", ["lines", "http"])

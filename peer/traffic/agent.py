@@ -10,8 +10,8 @@ from tanist.peer.machine import Figures
 from tanist.peer.traffic.redialing import Address, keep_talking
 from tanist.transport.address import format_address
 
-ANSWER_S = 40.0
-"""Seconds for an answer: a peer waits for a failover that long, and a little less."""
+ANSWER_S = 8.0
+"""Seconds for an answer: longer than a failover takes, and sooner than the monitor takes this machine for silent."""
 ANSWER_BYTES_MAX = 64 * 1024
 """Bytes of an answer over HTTP: a report's is short."""
 EVENTS_MAX = 10_000

@@ -9,8 +9,8 @@ from tanist.peer.traffic.redialing import Address, keep_talking
 
 READ_BYTES_MAX = 64 * 1024
 """Bytes read at once."""
-QUIET_S = 45.0
-"""Seconds without an answer after which a server counts as gone: longer than it waits for a failover itself."""
+PATIENCE_S = 10.0
+"""Seconds for an answer, beside twice the time between two that are sent: longer than a failover takes."""
 
 
 async def make_traffic(
@@ -46,8 +46,9 @@ async def _send(traffic: Traffic, writer: asyncio.StreamWriter, show: Callable[[
 
 
 async def _hear(traffic: Traffic, reader: asyncio.StreamReader, show: Callable[[str], None]) -> None:
+    quiet_s = 2 * traffic.every_s + PATIENCE_S
     while True:
-        async with asyncio.timeout(QUIET_S):
+        async with asyncio.timeout(quiet_s):
             data = await reader.read(READ_BYTES_MAX)
         if not data:
             return
