@@ -186,7 +186,8 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Key(
             meaning="How long a peer must have been better than the server, by priority or power and without a break, "
-            "before it takes over; twice as long for each time it was lost within an hour.",
+            "before it takes over; twice as long for each time it was lost within an hour. Applications "
+            "such as hosts may say who is better too.",
             takes=f"1 to {DAY_S}",
             parse=number(1, DAY_S),
             unit="seconds",

@@ -50,11 +50,9 @@ def _word(path: Path) -> str:
 
 
 def _read_elsewhere() -> tuple[bool, float | None]:
-    """By psutil, where it is installed; otherwise every machine is on mains."""
-    try:
-        import psutil
-    except ImportError:
-        return True, None
+    """By psutil, for what has no such files."""
+    import psutil
+
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     if battery is None:
         return True, None
@@ -64,9 +62,15 @@ def _read_elsewhere() -> tuple[bool, float | None]:
 def read_load() -> float:
     """Runnable tasks a processor, over the last minute; 0 where the system does not say."""
     try:
-        return os.getloadavg()[0] / (os.cpu_count() or 1)
-    except (OSError, AttributeError):
+        if hasattr(os, "getloadavg"):
+            average = os.getloadavg()[0]
+        else:
+            import psutil
+
+            average = psutil.getloadavg()[0]
+    except OSError:
         return 0.0
+    return average / (os.cpu_count() or 1)
 
 
 class ConditionWatch:

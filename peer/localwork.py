@@ -21,6 +21,7 @@ from tanist.peer.application.specification import describe
 from tanist.peer.clients import Client
 from tanist.peer.electionlog.peer_events import ApplicationFault, EffectsLost
 from tanist.peer.errors import CallError, NoServer
+from tanist.peer.preferring import Preferring
 from tanist.peer.storage.files import write_atomically
 
 EFFECTS_WAITING_MAX = 100_000
@@ -43,13 +44,15 @@ class LocalWork:
         applications: Mapping[str, Application],
         client: Client,
         role: Callable[[], Role],
+        address: Callable[[], str],
+        preferring: Preferring,
         emit: Callable[[Event], None],
     ) -> None:
         """`folder` is the data of the peer called `name`, whose own client is `client`."""
         self._loop = asyncio.get_running_loop()
         self._positions = folder / POSITIONS
         self._emit = emit
-        self._client, self._role = client, role
+        self._client, self._role, self._address, self._preferring = client, role, address, preferring
         self._done: dict[str, Position] = _read(self._positions)
         self._tasks: list[asyncio.Task[None]] = []
         self._asking = threading.Lock()
@@ -70,6 +73,20 @@ class LocalWork:
     def call(self, app: str, command: str, arguments: tuple[Any, ...]) -> Any:
         """See `Here.call`."""
         return self._asked(self._client.call(app, command, arguments)).result
+
+    def address(self) -> str:
+        """See `Here.address`."""
+        return self._address()
+
+    def prefer(self, app: str, peer: str) -> None:
+        """See `Here.prefer`."""
+
+        async def say() -> None:
+            # Nobody gives way to itself.
+            gives_way = self.serves() and peer != self._client.calls.peer
+            self._preferring.said(app, peer if gives_way else "")
+
+        self._asked(say())
 
     def query(self, app: str, query: str, arguments: tuple[Any, ...]) -> Any:
         """See `Here.query`."""
@@ -178,6 +195,7 @@ class LocalWork:
             waiting = list(self._open)
         for future in waiting:
             future.cancel()
+        self._preferring.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ENDS_WITHIN_S):
                 for world in self._worlds.values():

@@ -62,6 +62,7 @@ from tanist.peer.opening import cautions, core_of, exit_code, hello_of, open_dir
 from tanist.peer.parts import Parts, names_at
 from tanist.peer.past.keeper import Keeper
 from tanist.peer.past.views import ReignSummary, Why
+from tanist.peer.preferring import Preferring
 from tanist.peer.promotions import Promotions
 from tanist.peer.reads import Reads
 from tanist.peer.replica import ClusterEvent, Replica
@@ -189,7 +190,8 @@ class Peer:
         replica.machine.local_sessions = self._clients.local_sessions
         self._chores = Chores(self._driver, replica, store, config, self._emit)
         own, name = self._clients.own, directory.identity.name
-        self._local = LocalWork(directory.path, name, self._applications, own, lambda: core.role, self._emit)
+        ways = (lambda: core.role, lambda: self.address, Preferring(config, self._moves.give))
+        self._local = LocalWork(directory.path, name, self._applications, own, *ways, self._emit)
         replica.on_published, replica.on_superseded = self._local.published, self._local.superseded
         self._keeper = Keeper(self._driver, replica, self._clients.own.calls, self._emit)
         self._running = True

@@ -19,7 +19,7 @@ def test_the_page_is_not_stale() -> None:
 def test_every_twin_in_the_environment_is_known_where_settings_are_read() -> None:
     shown = set(re.findall(r"\[env var:[\s│]+(TANIST_[A-Z_]+)\]", reference()))
     assert {"TANIST_AT", "TANIST_WATCH", "TANIST_KEY"} <= shown
-    settings = {"TANIST_APP", "TANIST_PACE", "TANIST_SAFETY"}
+    settings = {"TANIST_APP", "TANIST_NAME", "TANIST_PACE", "TANIST_SAFETY"}
     assert shown - settings == VERB_VARIABLES | set(OTHER_VARIABLES)
 
 

@@ -22,6 +22,8 @@ from tanist.peer.apps.auction import Auction
 from tanist.peer.apps.chat import Chat
 from tanist.peer.apps.counter import Counter as CounterApp
 from tanist.peer.apps.guess import Guess
+from tanist.peer.apps.hostpoints import Load
+from tanist.peer.apps.hosts import Hosts
 from tanist.peer.apps.kv import Kv
 from tanist.peer.apps.monitor import Monitor
 from tanist.peer.apps.presence import Presence
@@ -725,6 +727,7 @@ def test_players_of_both_sides_are_in_the_quiz_and_no_old_answer_counts() -> Non
         (TicTacToe, "tictactoe", [("create", "garden")]),
         (Presence, "presence", [("heartbeat", "ada")]),
         (Monitor, "monitor", [("push", "db", 1.0, 2.0, 3.0)]),
+        (Hosts, "hosts", [("load", "p", "", "peer-p", Load(1.0, 2.0, 3.0, 4.0, 5.0), False)]),
     ],
 )
 def test_games_and_figures_of_the_other_side_are_archived(

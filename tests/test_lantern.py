@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from hypothesis import strategies as st
 from tanist.config import load
 from tanist.peer.gateways.tcp import UNREAD_BYTES_MAX
 from tanist.peer.lantern.client import hang
-from tanist.peer.lantern.commands import BY_NAME, BadValue, Lantern, obey
+from tanist.peer.lantern.commands import BY_KIND, BY_NAME, BadValue, Lantern, obey, present
 from tanist.peer.lantern.frames import Frames, frame
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
+HOW_TO = Path(__file__).parent.parent / "docs" / "how-to" / "lantern.md"
 PRESENT_OFF = bytes.fromhex("200003ffffff130000")
 
 
@@ -62,6 +64,31 @@ async def tell(http: aiohttp.ClientSession, peer: Peer, body: object) -> tuple[i
 
 def call(command: object, **value: object) -> dict[str, object]:
     return {"method": "message", "params": {"command": command, **value}}
+
+
+async def test_a_new_command_is_one_small_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", HOW_TO.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    written: dict[str, Any] = {}
+    exec(code, written)
+    warm = written["Warm"]()
+    monkeypatch.setitem(BY_NAME, "WARM", warm)
+    monkeypatch.setitem(BY_KIND, warm.kind, warm)
+    async with running(tmp_path) as peer, hung(peer) as (reader, _), hung(peer):
+        assert await reader.readexactly(len(PRESENT_OFF)) == PRESENT_OFF
+        await peer.call("lantern", "message", "warm")
+        assert await reader.readexactly(3) == bytes.fromhex("210000")
+        async with hung(peer) as (late, _):
+            assert await late.readexactly(9) == bytes.fromhex("200003ffb347120000")
+    lantern = Lantern()
+    assert obey(lantern, warm.kind, b"") and (lantern.on, lantern.color) == (True, "ffb347")
+
+
+@given(st.booleans(), st.binary(min_size=3, max_size=3))
+def test_who_comes_late_becomes_like_the_others(on: bool, color: bytes) -> None:
+    lantern, late = Lantern(on, color.hex()), Lantern(not on, "123456")
+    for kind, value in present(lantern):
+        assert obey(late, kind, value)
+    assert late == lantern
 
 
 async def test_every_lantern_is_told_and_one_that_comes_late_knows_how_it_is(tmp_path: Path) -> None:

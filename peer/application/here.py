@@ -27,6 +27,12 @@ class Ways(Protocol):
     def call(self, app: str, command: str, arguments: tuple[Any, ...]) -> Any:
         """Have a command done; its result."""
 
+    def address(self) -> str:
+        """Where other peers reach the peer."""
+
+    def prefer(self, app: str, peer: str) -> None:
+        """Have another peer serve, if that is said for long enough."""
+
     def query(self, app: str, query: str, arguments: tuple[Any, ...]) -> Any:
         """A query's answer."""
 
@@ -59,8 +65,21 @@ class Here:
         """Whether this peer serves at the moment."""
         return self._ways.serves()
 
+    @property
+    def address(self) -> str:
+        """Where other peers reach this one, "host:port"."""
+        return self._ways.address()
+
+    def prefer(self, peer: str) -> None:
+        """Say, at the server and round after round, which peer (id) had better serve; "" if none.
+
+        With `preempt: idle` it takes over when that was said without a break for `preempt_after_s`, and for twice as
+        long each time this server gave way so within the last hour. Otherwise nothing comes of it.
+        """
+        self._ways.prefer(self._app, peer)
+
     def call(self, command: str, *arguments: Any) -> Any:
-        """Have a command of this application done, an internal one too; its result. Raises `CallError`."""
+        """Have a command of this application done, one that gateways offer; its result. Raises `CallError`."""
         return self._ways.call(self._app, command, arguments)
 
     def query(self, name: str, *arguments: Any) -> Any:

@@ -22,6 +22,7 @@ BUILT_IN = {
     "counter": "tanist.peer.apps.counter:Counter",
     "direct": "tanist.peer.apps.direct:Direct",
     "guess": "tanist.peer.apps.guess:Guess",
+    "hosts": "tanist.peer.apps.hosts:Hosts",
     "kv": "tanist.peer.apps.kv:Kv",
     "lantern": "tanist.peer.apps.lantern:Lantern",
     "logs": "tanist.peer.apps.logs:Logs",

@@ -10,6 +10,8 @@ from tanist.peer.application import Refused
 
 NAME_LENGTH_MAX = 32
 """Characters of a name: it stands before every line of its owner."""
+HOST_NAME_LENGTH_MAX = 253
+"""Characters of a machine's name: as long as names of hosts may be (RFC 1123)."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 """Line ends, and what a terminal takes for an order."""
@@ -17,15 +19,15 @@ _HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]
 """Characters without width, or that turn the direction of writing: two names that look alike would differ."""
 
 
-def checked_name(name: str, what: str = "name") -> str:
+def checked_name(name: str, what: str = "name", length_max: int = NAME_LENGTH_MAX) -> str:
     """A name, as it is. Refuses one that is empty, long, or could pass for another; `what` it is the name of."""
     if (
-        not 0 < len(name) <= NAME_LENGTH_MAX
+        not 0 < len(name) <= length_max
         or name != name.strip(" \u00a0\u3000")
         or _CONTROL.search(name)
         or _HIDDEN.search(name)
     ):
-        raise Refused(f"A {what} has 1 to {NAME_LENGTH_MAX} characters, no line breaks", f"bad_{what}")
+        raise Refused(f"A {what} has 1 to {length_max} characters, no line breaks", f"bad_{what}")
     return name
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from tanist.peer.application import Application, Context, Event, Refused, command, query
-from tanist.peer.apps.checks import checked_name
+from tanist.peer.apps.checks import HOST_NAME_LENGTH_MAX, checked_name
 
 SILENT_S = 10.0
 """A machine that sent nothing for so long is marked."""
@@ -69,7 +69,7 @@ class Monitor(Application, on_heal="archive"):
     @command
     def push(self, ctx: Context, name: str, cpu: float, ram: float, disk: float) -> str:
         """Report the load of a machine, in percent each."""
-        checked_name(name)
+        checked_name(name, length_max=HOST_NAME_LENGTH_MAX)
         for what, percent in (("cpu", cpu), ("ram", ram), ("disk", disk)):
             # Not `percent < 0 or …`: that would let through what is no number at all (NaN).
             if not 0 <= percent <= 100:

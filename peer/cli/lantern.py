@@ -1,12 +1,12 @@
 """`tanist lantern`: a lantern in the terminal."""
 
 import asyncio
-import signal
 import sys
 
 from rich.console import Console
 from rich.live import Live
 
+from tanist.peer.cli.ending import until_ended
 from tanist.peer.cli.exits import Exit, VerbError
 from tanist.peer.cli.output import say
 from tanist.peer.lantern.client import hang
@@ -32,17 +32,8 @@ def run_lantern(address: str | None) -> int:
 
 async def _hang(host: str, port: int) -> int:
     console = Console()
-    hanging = asyncio.ensure_future(_shown(console, host, port))
-    loop = asyncio.get_running_loop()
-    if sys.platform == "win32":
-        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(hanging.cancel))
-    else:
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(ending, hanging.cancel)
-    try:
-        await hanging
-    except asyncio.CancelledError:
-        console.print("The lantern is taken down.")
+    await until_ended(_shown(console, host, port))
+    console.print("The lantern is taken down.")
     return Exit.OK
 
 

@@ -13,6 +13,7 @@ VERB_VARIABLES = frozenset(
         "TANIST_ALL_MARKS",
         "TANIST_BEYOND",
         "TANIST_EVENT",
+        "TANIST_EVERY",
         "TANIST_FOLLOW",
         "TANIST_IN",
         "TANIST_KEEP",

@@ -17,6 +17,8 @@ ASKING = Group("Asking a running peer", sort_key=2)
 MOVING = Group("Planned moves", sort_key=3)
 READING = Group("Reading and checking", sort_key=4)
 
+SERVERS = Parameter(help="Where to connect, host:port; if one is gone, the next.")
+
 EPILOGUE = "Exit status: " + "; ".join(f"{status.value} {meaning}" for status, meaning in MEANINGS.items()) + "."
 
 app = App(
@@ -119,6 +121,53 @@ def lantern(
     from tanist.peer.cli.lantern import run_lantern
 
     return run_lantern(address)
+
+
+@app.command(group=RUNNING, sort_key=4)
+def packets(*servers: Annotated[str, SERVERS]) -> int:
+    """Send a packet every second to an echo (`--gateway packets=echo:9000`), and show what comes back.
+
+    Like sums and positions, it looks for its server again every second, for ever. Ctrl-C or
+    SIGTERM ends it.
+    """
+    return _traffic("packets", servers)
+
+
+@app.command(group=RUNNING, sort_key=5)
+def sums(*servers: Annotated[str, SERVERS]) -> int:
+    """Ask for a sum every ten seconds (`--gateway sums=struct:9001`), and show the answers."""
+    return _traffic("sums", servers)
+
+
+@app.command(group=RUNNING, sort_key=6)
+def positions(*servers: Annotated[str, SERVERS]) -> int:
+    """Say a position every five seconds (`--gateway positions=struct:9002`), and show everybody's."""
+    return _traffic("positions", servers)
+
+
+def _traffic(kind: str, servers: Sequence[str]) -> int:
+    from tanist.peer.cli.traffic import run_traffic
+
+    return run_traffic(kind, servers)
+
+
+@app.command(group=RUNNING, sort_key=7)
+def agent(
+    *servers: Annotated[str, SERVERS],
+    name: Annotated[
+        str | None,
+        Parameter("--name", env_var="TANIST_NAME", metavar="NAME", help="What to report as; else the host's name."),
+    ] = None,
+    every: Annotated[float, Parameter("--every", env_var="TANIST_EVERY", help="Seconds between two reports.")] = 3.0,
+) -> int:
+    """Report this machine's CPU, RAM and disk to a monitor (`--app monitor`), until Ctrl-C or SIGTERM.
+
+    Any peer takes it, at its HTTP address or at a `--gateway monitor=line:PORT`; without an
+    address it is the peer on this machine. If it is gone, the next one is tried, every second.
+    """
+    from tanist.peer.cli.traffic import run_agent
+
+    return run_agent(servers, name, every)
 
 
 @app.command(group=ASKING, sort_key=1)

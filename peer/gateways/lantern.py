@@ -2,9 +2,11 @@
 
 import asyncio
 
+import msgspec
+
 from tanist.peer.application.events import Published
 from tanist.peer.gateways.tcp import Connection, TcpGateway
-from tanist.peer.lantern.commands import BY_NAME
+from tanist.peer.lantern.commands import Lantern, present
 from tanist.peer.lantern.frames import frame
 
 
@@ -17,17 +19,11 @@ class LanternGateway(TcpGateway):
         """Say how it is, then wait for the end; what a lantern says means nothing."""
         # Events are listened to first: nothing that is told meanwhile is missed.
         await asyncio.sleep(0)
-        connection.send(present(connection.query("lantern")))
+        lantern = msgspec.convert(connection.query("lantern"), Lantern)
+        connection.send(b"".join(frame(kind, value) for kind, value in present(lantern)))
         while await connection.some():
             pass
 
     def told(self, connection: Connection, happened: Published) -> bytes:
         """The frame of what lanterns are told."""
         return frame(happened.fields["kind"], bytes.fromhex(happened.fields["value"]))
-
-
-def present(state: dict[str, object]) -> bytes:
-    """The frames that bring any lantern to a state."""
-    color = BY_NAME["COLOR"]
-    switch = BY_NAME["ON" if state["on"] else "OFF"]
-    return frame(color.kind, color.value(state["color"])) + frame(switch.kind)

@@ -11,6 +11,7 @@ from tanist.peer.gateways.lantern import LanternGateway
 from tanist.peer.gateways.lantern_api import LanternApi
 from tanist.peer.gateways.lantern_page import LanternPage
 from tanist.peer.gateways.line import LineGateway
+from tanist.peer.gateways.report import ReportGateway
 from tanist.peer.gateways.resp import RespGateway
 from tanist.peer.gateways.structs import PositionsGateway, SumsGateway
 from tanist.peer.gateways.tcp import Serving
@@ -35,6 +36,7 @@ MAKERS: dict[str, Callable[[Serving, str, str, Application], ProtocolGateway]] =
     "api": lambda peer, app, address, application: LanternApi(peer, app, address),
     "echo": lambda peer, app, address, application: EchoGateway(peer, app, address),
     "line": LineGateway,
+    "report": lambda peer, app, address, application: ReportGateway(peer, app, address),
     "resp": lambda peer, app, address, application: RespGateway(peer, app, address),
     "page": lambda peer, app, address, application: LanternPage(peer, app, address),
     "struct": _struct,

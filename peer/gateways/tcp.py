@@ -86,6 +86,12 @@ class Connection:
         """The id of its session."""
         return self._client.session
 
+    @property
+    def ip(self) -> str:
+        """Where it comes from; "" if that is not known any more."""
+        name = self._writer.get_extra_info("peername")
+        return str(name[0]).removeprefix("::ffff:") if name else ""
+
     # In and out
 
     async def lines(self) -> AsyncIterator[bytes]:

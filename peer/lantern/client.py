@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tanist.peer.lantern.commands import Lantern, obey
 from tanist.peer.lantern.frames import Frames
+from tanist.peer.traffic.redialing import reason
 
 REDIAL_S = 1.0
 """Seconds between two attempts to find the stand."""
@@ -29,7 +30,7 @@ async def hang(host: str, port: int, show: Show) -> None:
             async with asyncio.timeout(DIAL_S):
                 reader, writer = await asyncio.open_connection(host, port)
         except (OSError, TimeoutError) as error:
-            show(lantern, f"no stand at {where} ({_why(error)}); trying again")
+            show(lantern, f"no stand at {where} ({reason(error)}); trying again")
         else:
             show(lantern, f"at the stand {where}")
             try:
@@ -49,9 +50,3 @@ async def _obeying(reader: asyncio.StreamReader, lantern: Lantern, changed: Call
             obeyed = [obey(lantern, kind, value) for kind, value in frames.feed(data)]
             if any(obeyed):
                 changed()
-
-
-def _why(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer"
-    return (getattr(error, "strerror", None) or type(error).__name__).lower()

@@ -7,7 +7,12 @@ class Blink(Command):
         ...the bytes of what a person said, or raise BadValue...
 
     def obey(self, lantern: Lantern, value: bytes) -> None:
-        lantern.blinks_a_second = value[0]
+        lantern.blinks = value[0]
+
+    def present(self, lantern: Lantern) -> bytes | None:
+        return bytes([lantern.blinks])
+
+docs/how-to/lantern.md shows it whole.
 """
 
 import re
@@ -47,6 +52,10 @@ class Command:
         """Change a lantern."""
         raise NotImplementedError
 
+    def present(self, lantern: Lantern) -> bytes | None:
+        """The value of the frame that tells a latecomer how this lantern is; None if there is nothing to tell."""
+        return None
+
 
 class On(Command):
     """Light up."""
@@ -57,6 +66,10 @@ class On(Command):
         """Change a lantern."""
         lantern.on = True
 
+    def present(self, lantern: Lantern) -> bytes | None:
+        """Told to latecomers of one that is on."""
+        return b"" if lantern.on else None
+
 
 class Off(Command):
     """Go dark."""
@@ -66,6 +79,10 @@ class Off(Command):
     def obey(self, lantern: Lantern, value: bytes) -> None:
         """Change a lantern."""
         lantern.on = False
+
+    def present(self, lantern: Lantern) -> bytes | None:
+        """Told to latecomers of one that is off."""
+        return None if lantern.on else b""
 
 
 class Color(Command):
@@ -84,11 +101,21 @@ class Color(Command):
         """Change a lantern."""
         lantern.color = value[:3].hex()
 
+    def present(self, lantern: Lantern) -> bytes | None:
+        """Told to latecomers always: it is the colour in which a dark one will light up."""
+        return bytes.fromhex(lantern.color)
+
 
 COMMANDS: tuple[Command, ...] = (On(), Off(), Color())
 """All commands."""
 BY_NAME = {command.name: command for command in COMMANDS}
 BY_KIND = {command.kind: command for command in COMMANDS}
+
+
+def present(lantern: Lantern) -> list[tuple[int, bytes]]:
+    """The frames, type and value, that make any lantern like this one; it is switched last."""
+    told = [(command.kind, command.present(lantern)) for command in reversed(BY_KIND.values())]
+    return [(kind, value) for kind, value in told if value is not None]
 
 
 def obey(lantern: Lantern, kind: int, value: bytes) -> bool:
