@@ -30,6 +30,8 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
 
     spec: str
     settings: dict[str, Any] = {}
+    node: Node | None = None
+    """The same settings with their places, for the application to validate: what they may be, it alone knows."""
 
     @property
     def name(self) -> str:
@@ -91,7 +93,8 @@ def apps(node: Node) -> tuple[App, ...]:
     for spec, item in node.value.items():
         key = Node(value=spec, where=item.key_where, words=node.words, folder=item.node.folder)
         try:
-            found.append(App(spec=app_spec(key), settings=settings(item.node)))
+            given = settings(item.node)
+            found.append(App(spec=app_spec(key), settings=given, node=item.node if given else None))
         except Invalid as error:
             problems.extend(error.problems)
     if problems:

@@ -14,7 +14,7 @@ from tanist.election.entries import Kind, Proposal, SessionClosed
 from tanist.election.ready import Apply
 from tanist.peer.application.api import Application
 from tanist.peer.application.machine import Machine, Outcome
-from tanist.peer.application.preparing import Preparations, prepares
+from tanist.peer.application.preparing import Asking, Preparations, prepares
 from tanist.peer.application.specification import validate
 from tanist.peer.calls import Calls
 from tanist.peer.errors import NotFound, Overloaded
@@ -51,6 +51,10 @@ class Client:
         """A query's answer from this peer's state, with this client's session; internal ones only if `internal`."""
         return self._clients.machine().query(app, name, given, self.session, internal=internal)
 
+    def settings(self, app: str) -> Any:
+        """The settings of an application, with what is this peer's own."""
+        return self._clients.settings(app)
+
     def close(self, why: str) -> None:
         """The client is gone: what it waits for fails, and its session ends."""
         self._clients.ended(self, why)
@@ -65,13 +69,18 @@ class Clients:
         submit: Callable[[tuple[Proposal, ...]], None],
         machine: Callable[[], Machine],
         applications: Callable[[], Mapping[str, Application]],
+        settings: Callable[[str], Any],
     ) -> None:
-        """`make` makes a session's calls, which keep its id in the set that they are given."""
+        """`make` makes a session's calls, which keep its id in the set that they are given.
+
+        `settings` gives those of an application, with what is this peer's own.
+        """
         self._loop = asyncio.get_running_loop()
         self._make = make
         self._submit = submit
         self.machine = machine
         self._applications = applications
+        self.settings = settings
         self._preparations = Preparations()
         self.local_sessions: set[str] = set()
         """Sessions whose answers are wanted at this peer."""
@@ -155,7 +164,8 @@ class Clients:
         def ask(query: str, asked: Sequence[Any]) -> Any:
             return self.machine().query(app, query, asked, session, internal=True)
 
-        prepared = await self._preparations.run(application, preparation, arguments, ask)
+        asking = Asking(ask, self._loop, self.settings(app))
+        prepared = await self._preparations.run(application, preparation, arguments, asking)
         return validate(application, command, prepared, internal=True)
 
     # What the peer tells

@@ -99,6 +99,10 @@ class LocalWork:
         """See `Here.serves`."""
         return self._role() is Role.SERVER
 
+    def settings(self, app: str) -> Any:
+        """See `Here.settings`."""
+        return self._client.settings(app)
+
     # Effects
 
     def published(self, happened: Published) -> None:

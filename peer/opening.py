@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tanist.config import PeerConfig
+from tanist.config import ConfigError, PeerConfig
 from tanist.election.core import Core
 from tanist.election.events import Event
 from tanist.election.node import Node
@@ -35,7 +35,7 @@ APPLICATION_VERSION = "1"
 def exit_code(error: BaseException) -> int:
     """The exit status of a peer that could not start: 2 for its configuration, 5 for data of another, else 1."""
     match error:
-        case ListenError() | LoadError():
+        case ListenError() | LoadError() | ConfigError():
             return 2
         case JournalForeign():
             return 5

@@ -28,9 +28,9 @@ from tanist.election.ready import (
 )
 from tanist.election.roles import Role
 from tanist.peer import clock
+from tanist.peer.agreeing import Agreeing, load_applications
 from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
-from tanist.peer.application.loading import FIRST, load_application
 from tanist.peer.application.machine import Machine
 from tanist.peer.archiving import keep_archive
 from tanist.peer.calls import Calls
@@ -125,8 +125,7 @@ class Peer:
 
     async def _start(self) -> None:
         config = self.config
-        specs = [app.spec for app in config.apps] or ([] if self._applications else FIRST)
-        self._applications.update(load_application(spec) for spec in specs)
+        settings = await asyncio.to_thread(load_applications, config, self._applications)
         directory = self._directory = await asyncio.to_thread(open_directory, config, self._parts.disk)
         self._log, self._names, self._human_log = open_log(config, directory, human=self._human)
         journal, recovery, stored, store, data, damage = await open_data(
@@ -183,7 +182,9 @@ class Peer:
             self._submit,
             lambda: replica.machine,
             lambda: self.applications,
+            lambda app: self._agreeing.here(app),
         )
+        self._agreeing = Agreeing(settings, self._driver, replica, self._emit)
         self._moves = Moves(core, self._driver.feed, self._role_changed)
         self._reads = Reads(self._driver.feed, replica, self._role_changed, lambda what: nobody(core, what))
         replica.machine.local_sessions = self._clients.local_sessions
@@ -309,7 +310,8 @@ class Peer:
     def status(self) -> Status:
         """What this peer knows of the cluster."""
         self._must_run()
-        return make_status(self._driver.core, self._replica, self.config.cluster, self.http_address, version())
+        here = self.config.cluster, self.http_address, version(), self._agreeing.differing
+        return make_status(self._driver.core, self._replica, *here)
 
     def reigns(self) -> list[ReignSummary]:
         """The reigns of the past, oldest first."""
@@ -392,6 +394,7 @@ class Peer:
 
     def _after_turn(self) -> None:
         """Notice what changed in a turn: another server means that calls go there now."""
+        self._agreeing.look()
         core = self._driver.core
         served = (core.server, core.term) if core.server is not None else None
         if served != self._served:

@@ -21,7 +21,9 @@ def time_text(time_ns: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def make_status(core: Core, replica: Replica, cluster: str, http_address: str, version: str) -> Status:
+def make_status(
+    core: Core, replica: Replica, cluster: str, http_address: str, version: str, settings_differ: list[str]
+) -> Status:
     """What this peer says of itself."""
     node = core.node
     term = core.term
@@ -49,6 +51,7 @@ def make_status(core: Core, replica: Replica, cluster: str, http_address: str, v
         apps=sorted(replica.applications),
         problem=problem(core),
         heals=len(replica.machine.heals.reports),
+        settings_differ=settings_differ,
     )
 
 

@@ -24,6 +24,7 @@ from tanist.peer.application.definition import MARK, PREPARES, DefinitionError, 
 from tanist.peer.application.events import Event, Published
 from tanist.peer.application.here import Here, local
 from tanist.peer.application.preparing import Asking, Secret
+from tanist.peer.application.settings import FromFile, LocalPath
 from tanist.peer.application.specification import Specification
 from tanist.peer.application.superseded import Choice, Superseded
 from tanist.peer.errors import Counted, Refused
@@ -37,7 +38,9 @@ __all__ = [
     "Counted",
     "DefinitionError",
     "Event",
+    "FromFile",
     "Here",
+    "LocalPath",
     "Published",
     "Refused",
     "Secret",

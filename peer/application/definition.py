@@ -32,6 +32,8 @@ HEALED = "healed"
 """The method that decides about superseded commands."""
 EFFECT = "effect"
 """The method that is called for each event, once a peer."""
+SETTINGS = "Settings"
+"""The class of an application's settings, within it."""
 HOOKS = ("opened", "closed", HEALED, EFFECT)
 """Methods that mean something to the machine: no state, command or query may be called so."""
 
@@ -96,6 +98,7 @@ def define(cls: type, base: type, place: Place, on_heal: str | None = None) -> S
         _on_heal(cls, base, on_heal, place),
         prepared,
         _local(cls, base, place),
+        _settings(cls, place),
     )
 
 
@@ -114,6 +117,25 @@ def _local(cls: type, base: type, place: Place) -> tuple[LocalWork, ...]:
             raise place.at(function).error(f"{method}() is local work: it cannot be a command or query too")
         found.append(LocalWork(method, float(every_s)))
     return tuple(found)
+
+
+def _settings(cls: type, place: Place) -> type[msgspec.Struct] | None:
+    """The class of an application's settings."""
+    found = getattr(cls, SETTINGS, None)
+    if found is None:
+        return None
+    what = f"{cls.__name__}.{SETTINGS}"
+    if not (isinstance(found, type) and issubclass(found, msgspec.Struct) and found.__struct_config__.frozen):
+        raise place.error(f"{what}: write `class {SETTINGS}(msgspec.Struct, frozen=True)`")
+    try:
+        hints_of = typing.get_type_hints(found, localns=dict(place.names), include_extras=True)
+    except (NameError, TypeError, SyntaxError) as error:
+        raise place.error(f"{what}: its type hints cannot be read: {error}") from error
+    for field in msgspec.structs.fields(found):
+        if field.required:
+            raise place.error(f"{what}.{field.name} has no default: who configures nothing must have one")
+        _check_hint(hints_of[field.name], f"{what}.{field.name} is", place, kept=True)
+    return found
 
 
 def _preparations(

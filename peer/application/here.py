@@ -33,6 +33,9 @@ class Ways(Protocol):
     def serves(self) -> bool:
         """Whether the peer serves."""
 
+    def settings(self, app: str) -> Any:
+        """The settings of an application, with what is this peer's own."""
+
 
 class Here:
     """One peer, as local work and effects of one application see it."""
@@ -53,6 +56,11 @@ class Here:
         """A folder of this application's own in the peer's data, there from the first time on that it is asked for."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder
+
+    @property
+    def settings(self) -> Any:
+        """The settings of the application, with what is this peer's own; None if it declares none."""
+        return self._ways.settings(self._app)
 
     @property
     def serves(self) -> bool:

@@ -40,9 +40,13 @@ Secret = Annotated[Given, SecretMark()]
 class Asking:
     """What a preparation may do besides computing: ask queries of its application, internal ones too."""
 
-    def __init__(self, query: Callable[[str, Sequence[Any]], Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, query: Callable[[str, Sequence[Any]], Any], loop: asyncio.AbstractEventLoop, settings: Any = None
+    ) -> None:
         self._query = query
         self._loop = loop
+        self.settings = settings
+        """The settings of the application, with what is this peer's own; None if it declares none."""
 
     def query(self, name: str, *arguments: Any) -> Any:
         """A query's answer from the state as it is here and now, in plain values.
@@ -62,12 +66,10 @@ class Preparations:
     def __init__(self) -> None:
         self._running = 0
 
-    async def run(
-        self, application: Specified, operation: Operation, given: bytes, query: Callable[[str, Sequence[Any]], Any]
-    ) -> Sequence[Any]:
+    async def run(self, application: Specified, operation: Operation, given: bytes, asking: Asking) -> Sequence[Any]:
         """The arguments of a command, from what its caller gave (encoded, and checked already).
 
-        `operation` is the preparation, `query` asks the application. Raises the preparation's own `Refused`,
+        `operation` is the preparation, which gets `asking`. Raises the preparation's own `Refused`,
         Overloaded, or ApplicationFailed, which tells nothing of the arguments: one may be a secret.
         """
         if self._running >= PREPARING_MAX:
@@ -76,7 +78,6 @@ class Preparations:
         method = getattr(_stateless(application), operation.method)
         try:
             arguments = msgspec.msgpack.decode(given, type=operation.arguments)
-            asking = Asking(query, asyncio.get_running_loop())
             values = [getattr(arguments, parameter.name) for parameter in operation.parameters]
             prepared: object = await asyncio.to_thread(method, asking, *values)
         except CallError:

@@ -79,7 +79,7 @@ class Specification:
     operation whose method is the preparation. What it returns are the arguments of the command in `operations`.
 
     `on_heal` is what becomes of its acknowledged commands that a split superseded: `replay` or `archive`, or `own` if
-    its method `healed` says.
+    its method `healed` says. `settings` is the class of its settings, None if it has none.
     """
 
     name: str
@@ -90,6 +90,7 @@ class Specification:
     on_heal: str
     prepared: Mapping[str, Operation]
     local: tuple[LocalWork, ...]
+    settings: type[msgspec.Struct] | None = None
 
     @property
     def commands(self) -> list[Operation]:

@@ -314,9 +314,9 @@ def check(
     flags: PeerFlags | None = None,
 ) -> int:
     """Say all that is wrong with a configuration, each with its place, or that nothing is."""
-    from tanist.peer.cli.settings import load_settings
+    from tanist.peer.cli.settings import check_applications, load_settings
 
-    load_settings(file or config, (flags or PeerFlags()).given())
+    check_applications(load_settings(file or config, (flags or PeerFlags()).given()).config)
     say("The configuration is good.")
     return Exit.OK
 
