@@ -15,7 +15,6 @@ from tanist.election.core import Core
 from tanist.election.entries import Proposal
 from tanist.election.events import Event, HandoverEnded, RoleChanged
 from tanist.election.history import NO_TERM, Term
-from tanist.election.joining import LEFT
 from tanist.election.node import Self as Me
 from tanist.election.ready import (
     AbandonAsked,
@@ -58,7 +57,7 @@ from tanist.peer.links import Links
 from tanist.peer.listening import OwnAddress, listen_at
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
-from tanist.peer.opening import cautions, core_of, exit_code, hello_of, open_directory, open_log, started, version
+from tanist.peer.opening import cautions, core_of, exit_code, halt_code, hello_of, open_directory, open_log, started
 from tanist.peer.parts import Parts, names_at
 from tanist.peer.past.keeper import Keeper
 from tanist.peer.past.views import ReignSummary, Why
@@ -79,8 +78,6 @@ if TYPE_CHECKING:
 
 DRAIN_S = 3.0
 """How long an ending peer waits for the answers to calls in flight."""
-EXIT_CODES = {"refused": 5, "no_server": 3, LEFT: 0}
-"""Exit status of a peer that cannot go on, by the reason's code; 1 for all others."""
 
 
 class Peer:
@@ -91,8 +88,7 @@ class Peer:
     ) -> None:
         """`human`: tell the election log on stderr too. `applications` beside those that `config.apps` names."""
         self.config = config
-        self.address = ""
-        self.http_address = ""
+        self.address = self.http_address = ""
         self._promotions = Promotions()
         self.on_promoted, self.on_demoted = self._promotions.promoted, self._promotions.demoted
         self._human = human
@@ -145,7 +141,7 @@ class Peer:
         if data is not None:
             replica.begin_with(data)
         transport = await self._listen()
-        self._emit(started(config, version(), self.address, self.http_address, str(directory.path)))
+        self._emit(started(config, self.address, self.http_address, str(directory.path)))
         self._emit(JournalRecovered(len(recovery.records), recovery.torn_bytes))
         for what in damage:
             self._emit(DataKeptAside(what, str(directory.aside)))
@@ -273,6 +269,11 @@ class Peer:
         self._must_run()
         return await self._clients.own.call(app, command, args or kwargs, key=idempotency_key, timeout_s=timeout_s)
 
+    @property
+    def own_client(self) -> Client:
+        """The client whose session `call` uses, and HTTP's callers."""
+        return self._clients.own
+
     def open_client(self) -> Client:
         """A client with a session of its own, for a connection of a gateway; close it with the connection."""
         self._must_run()
@@ -310,8 +311,8 @@ class Peer:
     def status(self) -> Status:
         """What this peer knows of the cluster."""
         self._must_run()
-        here = self.config.cluster, self.http_address, version(), self._agreeing.differing
-        return make_status(self._driver.core, self._replica, *here)
+        differing = self._agreeing.differing
+        return make_status(self._driver.core, self._replica, self.config.cluster, self.http_address, differing)
 
     def reigns(self) -> list[ReignSummary]:
         """The reigns of the past, oldest first."""
@@ -402,8 +403,7 @@ class Peer:
                 self._term_before = self._served[1]
             self._served = served
             self._role_changed.set()
-            again = self._clients.server_changed(served is not None)
-            if again:
+            if again := self._clients.server_changed(served is not None):
                 self._emit(CallsRetried(again, "another server"))
             self._promotions.look(core)
         self._chores.after_turn()
@@ -420,7 +420,7 @@ class Peer:
         self._end_with(1, str(error))
 
     def _halt(self, halt: Halt) -> None:
-        self._end_with(EXIT_CODES.get(halt.code, 1), halt.text)
+        self._end_with(halt_code(halt), halt.text)
 
     def _fatal(self, error: BaseException) -> None:
         """Something failed that must not: better no peer than half of one."""

@@ -11,6 +11,7 @@ from tanist.election.roles import Role
 from tanist.election.seeking import Seeking
 from tanist.election.settings import Safety
 from tanist.peer.errors import NoMajority, NoServer
+from tanist.peer.opening import version
 from tanist.peer.replica import Replica
 from tanist.peer.status import FallbackView, MemberView, ServerView, Status, TermView
 
@@ -21,9 +22,7 @@ def time_text(time_ns: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def make_status(
-    core: Core, replica: Replica, cluster: str, http_address: str, version: str, settings_differ: list[str]
-) -> Status:
+def make_status(core: Core, replica: Replica, cluster: str, http_address: str, settings_differ: list[str]) -> Status:
     """What this peer says of itself."""
     node = core.node
     term = core.term
@@ -47,7 +46,7 @@ def make_status(
         durability=str(node.durability),
         reach=node.reach,
         since=time_text(began) if began is not None else "",
-        version=version,
+        version=version(),
         apps=sorted(replica.applications),
         problem=problem(core),
         heals=len(replica.machine.heals.reports),

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, overload
 
+from tanist.peer.application.blob import Blob
 from tanist.peer.application.context import NOBODY, Context, Session
 from tanist.peer.application.definition import MARK, PREPARES, DefinitionError, Mark, Place, define
 from tanist.peer.application.events import Event, Published
@@ -33,6 +34,7 @@ __all__ = [
     "NOBODY",
     "Application",
     "Asking",
+    "Blob",
     "Choice",
     "Context",
     "Counted",

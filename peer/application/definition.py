@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from tanist.peer.application import hints
+from tanist.peer.application.blob import holds_blobs, is_blob
 from tanist.peer.application.context import Context
 from tanist.peer.application.here import EVERY_S_MIN, LOCAL
 from tanist.peer.application.preparing import Asking, SecretMark
@@ -99,6 +100,7 @@ def define(cls: type, base: type, place: Place, on_heal: str | None = None) -> S
         prepared,
         _local(cls, base, place),
         _settings(cls, place),
+        tuple(field.name for field in fields if holds_blobs(field.hint)),
     )
 
 
@@ -233,6 +235,8 @@ def _operation(
         raise place.error(f"{method}() does not say what it returns: add `-> …` (`-> None` for nothing)")
     _check_hint(types["return"], f"{method}() returns", place, kept=False)
     parameters = tuple(_parameter(method, p, types, place, secrets=first is Asking) for p in declared[2:])
+    if not mark.internal and any(parameter.is_blob for parameter in parameters[:-1]):
+        raise place.error(f"{method}(): a Blob comes last: its bytes follow whatever else is given")
     return Operation(
         app=app,
         name=name,
@@ -303,6 +307,7 @@ def _parameter(
         is_bytes=bytes in choices and str not in choices,
         compound=hints.is_compound(hint),
         secret=secret,
+        is_blob=is_blob(hint),
     )
 
 

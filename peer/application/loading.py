@@ -21,6 +21,7 @@ BUILT_IN = {
     "chat": "tanist.peer.apps.chat:Chat",
     "counter": "tanist.peer.apps.counter:Counter",
     "direct": "tanist.peer.apps.direct:Direct",
+    "files": "tanist.peer.apps.files:Files",
     "guess": "tanist.peer.apps.guess:Guess",
     "kv": "tanist.peer.apps.kv:Kv",
     "lantern": "tanist.peer.apps.lantern:Lantern",
@@ -36,6 +37,7 @@ BUILT_IN = {
     "sums": "tanist.peer.apps.visitors:Sums",
     "tictactoe": "tanist.peer.apps.tictactoe:TicTacToe",
     "todo": "tanist.peer.apps.todo:Todo",
+    "upload": "tanist.peer.apps.upload:Upload",
 }
 """The applications that come along, by name."""
 FIRST = ("chat", "counter", "kv")

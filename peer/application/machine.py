@@ -19,6 +19,7 @@ from tanist.election.sessions import SessionTable
 from tanist.peer.application.agreed import Agreed
 from tanist.peer.application.api import Application
 from tanist.peer.application.binding import Bound
+from tanist.peer.application.blobstore import BlobStore
 from tanist.peer.application.context import QueryContext
 from tanist.peer.application.events import Published
 from tanist.peer.application.fates import Fates
@@ -88,8 +89,6 @@ class Machine:
         self.agreed = Agreed({name: describe(app).settings for name, app in self.applications.items()})
         self._runner = Runner(self.applications, self.timers, check=check)
         self._fates = Fates(self.sessions, self._runner, self.heals)
-        # State of applications that this peer lacks: it is not ours to drop.
-        self._foreign: dict[str, bytes] = {}
 
     @property
     def missing(self) -> set[str]:
@@ -100,6 +99,11 @@ class Machine:
     def failures(self) -> list[Failure]:
         """What went wrong since `take_failures`."""
         return self._runner.failures
+
+    @property
+    def blobs(self) -> BlobStore:
+        """The bytes that applications keep."""
+        return self._runner.blobs
 
     @property
     def on_event(self) -> Callable[[Published], None] | None:
@@ -259,7 +263,7 @@ class Machine:
     def snapshot(self) -> bytes:
         """The whole state. Raises StateError if an application's state cannot be encoded as it is declared."""
         states = {name: describe(app).codec.encode(app) for name, app in self.applications.items()}
-        states.update(self._foreign)
+        states.update(self._runner.foreign)
         return encode_snapshot(
             Snapshot(
                 version=SNAPSHOT_VERSION,
@@ -273,6 +277,7 @@ class Machine:
                 sides=self._fates.state(),
                 records=self.records.state(),
                 settings=self.agreed.state(),
+                blobs=self.blobs.state(),
             )
         )
 
@@ -297,12 +302,14 @@ class Machine:
                 codec.adopt(app, states[name])
             else:
                 codec.begin(app)
-        self._foreign = {n: bytes(raw) for n, raw in snapshot.applications.items() if n not in self.applications}
-        self._runner.missing = set(self._foreign)
+        # State of applications that this peer lacks: it is not ours to drop.
+        foreign = {n: bytes(raw) for n, raw in snapshot.applications.items() if n not in self.applications}
+        self._runner.foreign, self._runner.missing = foreign, set(foreign)
         self.timers.restore(snapshot.timers)
         self.heals.restore(snapshot.heals)
         self._fates.restore(snapshot.sides)
         self.records.restore(snapshot.records)
+        self.blobs.restore(snapshot.blobs)
         self.agreed.restore(snapshot.settings)
         for name in self.applications:
             self._use_settings(name)

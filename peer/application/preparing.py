@@ -12,11 +12,13 @@ gets. It runs once, in a thread, and may take its time and use clock, chance and
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 import msgspec
 
+from tanist.peer.application.blob import Blob
+from tanist.peer.application.files import read_file
 from tanist.peer.application.reporting import without_message
 from tanist.peer.application.specification import Operation, Specified, describe
 from tanist.peer.errors import ApplicationFailed, CallError, Overloaded
@@ -27,6 +29,10 @@ ASK_TIMEOUT_S = 10.0
 """How long a preparation waits for a query's answer: the loop that answers does nothing that takes so long."""
 
 Given = TypeVar("Given")
+
+
+Upload = Callable[[AsyncIterator[bytes]], Coroutine[Any, Any, Blob]]
+"""Has bytes kept, and gives the blob."""
 
 
 class SecretMark:
@@ -41,9 +47,10 @@ class Asking:
     """What a preparation may do besides computing: ask queries of its application, internal ones too."""
 
     def __init__(
-        self, query: Callable[[str, Sequence[Any]], Any], loop: asyncio.AbstractEventLoop, settings: Any = None
+        self, query: Callable[[str, Sequence[Any]], Any], loop: asyncio.AbstractEventLoop, settings: Any, upload: Upload
     ) -> None:
         self._query = query
+        self._upload = upload
         self._loop = loop
         self.settings = settings
         """The settings of the application, with what is this peer's own; None if it declares none."""
@@ -55,6 +62,13 @@ class Asking:
         """
         asked = asyncio.run_coroutine_threadsafe(self._ask(name, arguments), self._loop)
         return asked.result(ASK_TIMEOUT_S)
+
+    def upload(self, file: BinaryIO) -> Blob:
+        """Have the rest of an open file kept, for the command that is prepared to name it.
+
+        Raises what keeps that from being done: Refused when there is no room, NoServer, TooLarge.
+        """
+        return asyncio.run_coroutine_threadsafe(self._upload(read_file(file)), self._loop).result()
 
     async def _ask(self, name: str, arguments: Sequence[Any]) -> Any:
         return self._query(name, arguments)

@@ -4,6 +4,7 @@ import msgspec
 
 from tanist.election.history import Term
 from tanist.election.sessions import SessionsState
+from tanist.peer.application.blobstore import BlobsState
 from tanist.peer.application.heals import HealsState
 from tanist.peer.application.sides import Side
 from tanist.peer.application.timers import TimersState
@@ -12,7 +13,7 @@ from tanist.peer.past.records import RecordState
 SNAPSHOT_VERSION = 3
 """Raised when an older program could not read the form any more; older versions are read.
 
-2 had no settings. 1 had no heals, and of sessions neither gaps nor what had become of ended ones.
+2 had no settings and no blobs. 1 had no heals, and of sessions neither gaps nor what had become of ended ones.
 """
 
 
@@ -42,6 +43,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     sides: list[Side] = []
     records: list[RecordState] = []
     settings: dict[str, bytes] = {}
+    blobs: BlobsState = BlobsState()
 
 
 class _Version(msgspec.Struct):
