@@ -241,7 +241,9 @@ def call(
     answer = ask(client, app, command, arguments, timeout_s=timeout, key=key, read=read or "")
     if client.superseded:
         complain(f"a split healed, and commands acknowledged here do not hold ({client.superseded}): see tanist heals")
-    if json:
+    if isinstance(answer, bytes):
+        sys.stdout.buffer.write(answer)
+    elif json:
         say_json(answer)
     elif text := value_lines(answer.get("lines", answer.get("result"))):
         say(text)
