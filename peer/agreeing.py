@@ -16,7 +16,7 @@ from tanist.election.events import Event
 from tanist.election.history import NO_TERM
 from tanist.election.ready import Submit
 from tanist.election.roles import Role
-from tanist.peer.application.agreed import settings_body
+from tanist.peer.application.agreed import app_of, settings_body
 from tanist.peer.application.api import Application
 from tanist.peer.application.loading import FIRST, load_application
 from tanist.peer.application.settings import differing, encode_settings, no_settings, read_settings, with_own
@@ -76,7 +76,8 @@ class Agreeing:
         core, agreed = self._driver.core, self._replica.machine.agreed
         if core.role is Role.SERVER and core.term != self._proposed_in:
             self._proposed_in = core.term
-            lacking = [(app, own) for app, own in self._own.items() if not agreed.has(app)]
+            coming = self._coming()
+            lacking = [(app, own) for app, own in self._own.items() if not agreed.has(app) and app not in coming]
             if lacking:
                 bodies = (settings_body(app, encode_settings(own)) for app, own in lacking)
                 self._driver.feed(Submit(tuple(Proposal(Kind.SETTINGS, body) for body in bodies)))
@@ -84,6 +85,12 @@ class Agreeing:
         if seen != self._seen:
             self._seen = seen
             self._compare()
+
+    def _coming(self) -> set[str]:
+        """Applications whose settings are in the log, and not applied yet: a reign begins before all of it is."""
+        log = self._driver.core.node.log
+        entries = log.between(max(log.first, self._replica.applied + 1), log.last)
+        return {app_of(entry.body) for entry in entries if entry.kind == Kind.SETTINGS}
 
     def _compare(self) -> None:
         agreed = self._replica.machine.agreed

@@ -26,6 +26,14 @@ def settings_body(app: str, settings: bytes) -> bytes:
     return _encode(AppSettings(app, settings))
 
 
+def app_of(body: bytes) -> str:
+    """The application that an entry brings settings of; "" for one that nobody can read."""
+    try:
+        return _decode(body).app
+    except msgspec.MsgspecError:
+        return ""
+
+
 class Agreed:
     """Part of the machine's state. Bytes are kept as they came, so that peers of different versions agree on them."""
 

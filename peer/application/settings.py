@@ -13,7 +13,7 @@ is a path of this very peer, which enters no log, so that only preparations and 
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -109,9 +109,8 @@ def _value(hint: Any, node: Node) -> Any:
         node, problems = read(file, mapping=False)
         if problems:
             raise ConfigError(problems)
-    kind = get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
     try:
-        return msgspec.convert(plain(node), type=encodable(kind), strict=not node.words)
+        return msgspec.convert(plain(node), type=encodable(hint), strict=not node.words)
     except msgspec.ValidationError as error:
         message, _, steps = str(error).partition(" - at `$")
         raise Invalid(Problem(_at(node, steps).where, message[0].lower() + message[1:])) from None
