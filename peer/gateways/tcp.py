@@ -97,7 +97,7 @@ class Connection:
         self._client = client
         self._reader = reader
         self._writer = writer
-        self._held: list[bytes] | None = None
+        self._held: bytearray | None = None
         """What is to be sent after the bytes that are on their way; None while none are."""
         self.ended = False
         self.state: object = None
@@ -147,8 +147,8 @@ class Connection:
         if self.ended:
             return
         if self._held is not None:
-            self._held.append(data)
-            if sum(map(len, self._held)) > UNREAD_BYTES_MAX:
+            self._held += data
+            if len(self._held) > UNREAD_BYTES_MAX:
                 self.abort()
             return
         self._writer.write(data)
@@ -168,14 +168,13 @@ class Connection:
 
     async def send_whole(self, pieces: Sequence[bytes]) -> None:
         """Send piece by piece, each when there is room for it; what is sent meanwhile comes after."""
-        self._held = []
+        self._held = bytearray()
         try:
             for piece in pieces:
                 await self.send_all(piece)
         finally:
             held, self._held = self._held, None
-            for data in held:
-                self.send(data)
+            self.send(bytes(held))
 
     async def linger(self) -> None:
         """Say no more, and throw away what still comes, for a while: else the client may never read why it ends."""
