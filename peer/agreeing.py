@@ -102,7 +102,7 @@ class Agreeing:
                 self.differing.append(app)
                 if app not in self._told:
                     self._told.add(app)
-                    self._emit(SettingsDiffer(app, tuple(names)))
+                    self._emit(SettingsDiffer(app, names))
 
     def here(self, app: str) -> Any:
         """The settings of an application as preparations and local work at this peer see them; None without any."""

@@ -22,7 +22,7 @@ from tanist.peer.application.blob import BLOB_BYTES_MAX
 from tanist.peer.application.blobstore import PART_BYTES
 from tanist.peer.apps import upload as module
 from tanist.peer.apps.upload import Upload
-from tanist.peer.gateways import line, tcp
+from tanist.peer.gateways import tcp
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
@@ -154,6 +154,8 @@ async def test_pieces_of_any_size_do(tmp_path: Path) -> None:
         nc = await Nc.to(peer)
         data = some(300)
         assert await nc.ask(*(bytes([byte]) for byte in b"UPLOAD slow 300\n" + data)) == b"OK"
+        assert await nc.ask(b'"UPLOAD" "quo ted" 4\nabcd') == b"OK"
+        assert await nc.get("quo ted") == b"abcd"
         glued = b"UPLOAD one 3\n123UPLOAD two 0\nUPLOAD three 2\r\n\r\nGET one\n"
         assert [await nc.ask(glued), await nc.line(), await nc.line()] == [b"OK", b"OK\n", b"OK\n"]
         assert await nc.line() == b"OK 3\n"
@@ -378,8 +380,7 @@ async def test_an_upload_survives_its_server(tmp_path: Path) -> None:
             answers = [await nc.line() for _ in range(2)]
             assert sorted(answers) == [b"OK\n", b"web was uploaded, 3000000 bytes\n"]
             assert (await put)[0] == 200
-        for peer in (b, c):
-            await until(lambda peer=peer: peer.machine.blobs.bytes_kept == len(data))
+        await until(lambda: b.machine.blobs.bytes_kept == c.machine.blobs.bytes_kept == len(data))
         other = await Nc.to(b)
         assert await other.get("line") == await other.get("web") == data
         other.close()
@@ -410,7 +411,3 @@ async def test_who_comes_late_gets_the_bytes_with_the_snapshot(tmp_path: Path) -
             assert b.machine.digest() == a.machine.digest()
             late.close()
         nc.close()
-
-
-def test_the_limits_fit_together() -> None:
-    assert line.BLOB_BYTES_MAX == BLOB_BYTES_MAX <= blobstore.BLOBS_BYTES_MAX

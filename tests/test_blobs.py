@@ -145,6 +145,16 @@ def test_a_command_cannot_name_bytes_that_are_not_here(room: Room) -> None:
     assert room.refused("a", "put", "x", {"hash": "0" * 64, "size": 1}) == "blob_unknown"
 
 
+def test_one_that_is_never_named_is_let_go_after_a_while(room: Room) -> None:
+    room.upload("a", b"never named")
+    room.wait(module.HELD_S)
+    room.upload("b", b"x")
+    assert kept(room) == len(b"never named") + 1
+    room.wait(1)
+    room.upload("b", b"y")
+    assert kept(room) == 2
+
+
 def test_an_upload_that_is_given_up_leaves_nothing(room: Room) -> None:
     room.part("a", WHOLE, last=False)
     raw = msgspec.Raw(msgspec.msgpack.encode(Drop(1)))

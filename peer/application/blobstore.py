@@ -26,6 +26,8 @@ BLOBS_BYTES_MAX = 128 << 20
 """Bytes of all blobs together, unfinished ones too: every peer has them in memory, and in each snapshot."""
 UPLOADS_MAX = 64
 """Unfinished uploads of one session; that of HTTP's callers is one for each peer."""
+HELD_S = 600.0
+"""How long a finished blob waits for the command that names it, by log time: one that comes is a failover late at most."""
 HELD_MAX = 2000
 """Finished blobs of one session that no command has named yet; of more the oldest is let go."""
 SWEEP_SHARE = 8
@@ -56,10 +58,10 @@ class UploadState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BlobsState(msgspec.Struct, frozen=True, array_like=True):
-    """All bytes in a snapshot: blobs with their parts, those that are held for sessions, and unfinished uploads."""
+    """All bytes in a snapshot: blobs with their parts, those that are held for sessions and since when, and uploads."""
 
     kept: list[tuple[str, int, list[bytes]]] = []
-    held: list[tuple[str, list[tuple[str, int]]]] = []
+    held: list[tuple[str, list[tuple[str, int, int]]]] = []
     uploads: list[UploadState] = []
     changes: int = 0
     walked: int = 0
@@ -94,7 +96,8 @@ class BlobStore:
     def __init__(self, in_state: Callable[[], Iterator[Blob | None] | None]) -> None:
         self._in_state = in_state
         self._kept: dict[Blob, Sequence[bytes]] = {}
-        self._held: dict[str, dict[Blob, None]] = {}
+        self._held: dict[str, dict[Blob, int]] = {}
+        """By session, and since when, by log time."""
         self._uploads: dict[tuple[str, int], _Upload] = {}
         self._bytes = 0
         self._changes = 0
@@ -111,14 +114,15 @@ class BlobStore:
 
     # Uploads
 
-    def execute(self, command: Command, session: str) -> Any:
+    def execute(self, command: Command, session: str, time_ns: int) -> Any:
         """Have one of these commands done; a part that is the last gives the blob. Raises CallError, MsgspecError."""
+        self._let_go(time_ns)
         if command.name == DROP:
             self._drop((session, _decode_drop(command.arguments).upload))
             return None
-        return self._part(_decode_part(command.arguments), session)
+        return self._part(_decode_part(command.arguments), session, time_ns)
 
-    def _part(self, part: Part, session: str) -> Blob | None:
+    def _part(self, part: Part, session: str, time_ns: int) -> Blob | None:
         key, size = (session, part.upload), len(part.data)
         if size > PART_BYTES or (size < PART_BYTES and not part.last):
             raise BadRequest(f"a part has {PART_BYTES} bytes; only the last one has fewer")
@@ -139,9 +143,9 @@ class BlobStore:
             raise Refused(f"all files together have at most {BLOBS_BYTES_MAX >> 20} MiB, and that is reached", "full")
         upload.add(part.data)
         self._bytes += size
-        return self._finish(key, upload) if part.last else None
+        return self._finish(key, upload, time_ns) if part.last else None
 
-    def _finish(self, key: tuple[str, int], upload: _Upload) -> Blob:
+    def _finish(self, key: tuple[str, int], upload: _Upload, time_ns: int) -> Blob:
         blob = upload.blob()
         del self._uploads[key]
         if blob in self._kept:
@@ -149,7 +153,7 @@ class BlobStore:
         else:
             self._kept[blob] = tuple(upload.parts)
         held = self._held.setdefault(key[0], {})
-        held[blob] = None
+        held[blob] = time_ns
         if len(held) > HELD_MAX:
             del held[next(iter(held))]
         return blob
@@ -160,6 +164,19 @@ class BlobStore:
             self._bytes -= upload.size
 
     # What stays
+
+    def _let_go(self, time_ns: int) -> None:
+        """Wait no longer for commands that should have named their blobs long ago."""
+        old = [
+            (session, blob)
+            for session, held in self._held.items()
+            for blob, since_ns in held.items()
+            if since_ns + HELD_S * 1e9 < time_ns
+        ]
+        for session, blob in old:
+            self.named(session, [blob])
+        if old:
+            self._sweep()
 
     def named(self, session: str, blobs: Iterable[Blob]) -> None:
         """A command of a session has named blobs: from now on it is the state that keeps them."""
@@ -207,7 +224,10 @@ class BlobStore:
         """All of it, for a snapshot."""
         return BlobsState(
             [(blob.hash, blob.size, list(parts)) for blob, parts in self._kept.items()],
-            [(session, [(blob.hash, blob.size) for blob in held]) for session, held in self._held.items()],
+            [
+                (session, [(blob.hash, blob.size, since) for blob, since in held.items()])
+                for session, held in self._held.items()
+            ],
             [UploadState(session, number, upload.parts) for (session, number), upload in self._uploads.items()],
             self._changes,
             self._walked,
@@ -216,7 +236,9 @@ class BlobStore:
     def restore(self, state: BlobsState) -> None:
         """Become what `state` was taken from."""
         self._kept = {Blob(digest, size): tuple(parts) for digest, size, parts in state.kept}
-        self._held = {session: {Blob(*blob): None for blob in held} for session, held in state.held}
+        self._held = {
+            session: {Blob(digest, size): since for digest, size, since in held} for session, held in state.held
+        }
         self._uploads = {(u.session, u.upload): _Upload(u.parts) for u in state.uploads}
         self._bytes = sum(blob.size for blob in self._kept) + sum(u.size for u in self._uploads.values())
         self._changes, self._walked = state.changes, state.walked

@@ -88,7 +88,7 @@ class Runner:
 
     def _of_blobs(self, command: Command, session: OpenSession) -> bytes:
         try:
-            return encode_result(self.blobs.execute(command, session.id))
+            return encode_result(self.blobs.execute(command, session.id, self.entry.time_ns))
         except CallError as refused:
             return encode_error(refused.code, refused.message)
         except UNDECODABLE:

@@ -58,6 +58,11 @@ def local_fields(cls: type[msgspec.Struct]) -> list[str]:
     return [name for name, hint in fields_of(cls).items() if _marked(hint, LocalMark)]
 
 
+def is_from_file(hint: Any) -> bool:
+    """Whether a setting may stand in a file of its own."""
+    return _marked(hint, FileMark)
+
+
 def _marked(hint: Any, mark: type) -> bool:
     return any(isinstance(extra, mark) for extra in getattr(hint, "__metadata__", ()))
 
@@ -104,7 +109,7 @@ def no_settings(app: App) -> None:
 def _value(hint: Any, node: Node) -> Any:
     if _marked(hint, LocalMark):
         return path(node)
-    if _marked(hint, FileMark) and isinstance(node.value, str):
+    if is_from_file(hint) and isinstance(node.value, str):
         file = Path(path(node))
         node, problems = read(file, mapping=False)
         if problems:

@@ -67,7 +67,9 @@ class Poll(Application):
         """What is asked until somebody asks something else."""
 
         question: str = "Which way do you go to work?"
+        """What is asked."""
         options: tuple[str, ...] = ("On foot", "By bicycle", "By bus or train", "By car")
+        """What can be chosen."""
 
         def __post_init__(self) -> None:
             checked_question(self.question, self.options)

@@ -47,6 +47,7 @@ class Quiz(Named):
         """The questions until others are loaded."""
 
         questions: FromFile[tuple[Question, ...]] = FIRST_QUIZ
+        """Each with its `text`, `options`, and the number of the right one as `answer`, from 1."""
 
         def __post_init__(self) -> None:
             checked_questions(self.questions)

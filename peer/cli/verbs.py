@@ -210,7 +210,9 @@ def call(
     app: Annotated[str, Parameter(help="The application.")],
     command: Annotated[str, Parameter(help="The command or query.")],
     /,
-    *arguments: Annotated[str, Parameter(help="Values in order, or name=value.", allow_leading_hyphen=True)],
+    *arguments: Annotated[
+        str, Parameter(help="Values in order, or name=value; for bytes the path of a file.", allow_leading_hyphen=True)
+    ],
     at: At = AT,
     timeout: Timeout = TIMEOUT_S,
     json: Json = False,

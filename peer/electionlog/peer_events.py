@@ -213,7 +213,7 @@ class SettingsDiffer(PeerEvent, frozen=True):
     line = "settings of {app} are not those that the cluster uses, which hold here too: {settings}"
     level = "warning"
     app: str
-    settings: tuple[str, ...]
+    settings: list[str]
 
 
 class FaultInjected(PeerEvent, frozen=True):

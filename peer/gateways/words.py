@@ -26,8 +26,7 @@ def read(app: Specified, line: str) -> tuple[Operation, list[Any]]:
     A line whose first word is none goes, whole, to the operation that the application names in `LINE`. Raises NotFound
     or BadRequest with what would be right.
     """
-    match = _WORD.match(line)
-    word = (match[1] if match[1] is not None else match[2]) if match else ""
+    word, rest = _first(line)
     name = word.lower()
     offered = describe(app)
     whole = getattr(app, "LINE", None)
@@ -37,7 +36,6 @@ def read(app: Specified, line: str) -> tuple[Operation, list[Any]]:
         words = ", ".join(o.name.upper() for o in [*offered.commands, *offered.queries])
         raise NotFound(f"there is no {word[:40].upper() or 'empty command'}; there are: {words}, HELP, QUIT")
     operation = find(app, name)
-    rest = line[match.end() :] if match else ""
     texts: dict[str, Any] = {}
     parameters = operation.parameters
     if operation.blob is not None:
@@ -53,12 +51,21 @@ def read(app: Specified, line: str) -> tuple[Operation, list[Any]]:
     return operation, values
 
 
+def _first(line: str) -> tuple[str, str]:
+    """The first word of a line, and the rest of it."""
+    match = _WORD.match(line)
+    if match is None:
+        return "", ""
+    return match[1] if match[1] is not None else match[2], line[match.end() :]
+
+
 def bytes_after(app: Specified, line: str) -> int | None:
     """How many bytes follow a line as they are: those that a command takes. None if none do, or nobody can tell."""
     try:
-        operation = find(app, line.split(None, 1)[0].lower())
-        return None if operation.blob is None else _with_size(operation, line)[1]
-    except (CallError, IndexError):
+        word, rest = _first(line)
+        operation = find(app, word.lower())
+        return None if operation.blob is None else _with_size(operation, rest)[1]
+    except CallError:
         return None
 
 
