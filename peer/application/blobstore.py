@@ -27,7 +27,7 @@ BLOBS_BYTES_MAX = 128 << 20
 UPLOADS_MAX = 64
 """Unfinished uploads of one session; that of HTTP's callers is one for each peer."""
 HELD_S = 600.0
-"""How long a finished blob waits for the command that names it, by log time: one that comes is a failover late at most."""
+"""How long a finished blob waits for the command that names it, by log time: a failover is over long before."""
 HELD_MAX = 2000
 """Finished blobs of one session that no command has named yet; of more the oldest is let go."""
 SWEEP_SHARE = 8
