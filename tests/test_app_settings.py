@@ -96,17 +96,14 @@ def test_a_value_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     again = decode_settings(Shop.Settings, encode_settings(settings))
     assert again == Shop.Settings(prices={"tea": 3}), "a path of this peer is none for others"
     (tmp_path / "prices.json").write_text('{"tea":\n3, "cake":\n"much"}')
-    with pytest.raises(ConfigError, match=r"prices\.json: |prices\.json:1:1: "):
+    with pytest.raises(ConfigError, match=r"prices\.json:1:1: shop\.prices: expected `int`"):
         read_settings(Shop.Settings, app)
     (tmp_path / "prices.json").unlink()
-    with pytest.raises(ConfigError, match=r"prices\.json: cannot be read"):
+    with pytest.raises(ConfigError, match=r"c\.yaml:1:23: shop\.prices: .*prices\.json cannot be read: No such file"):
         read_settings(Shop.Settings, app)
 
 
-def test_settings_have_a_size_limit(tmp_path: Path) -> None:
-    assert problems(
-        tmp_path, f"apps: {{shop: {{name: {'x' * (SETTINGS_BYTES_MAX - 5000)}, prices: prices.yaml}}}}"
-    ) == [f"{tmp_path}/prices.yaml: cannot be read: No such file or directory".removeprefix(f"{tmp_path}/")]
+def test_settings_have_a_size_limit() -> None:
     with pytest.raises(ValueError, match="at most"):
         encode_settings(Shop.Settings(name="x" * SETTINGS_BYTES_MAX))
 

@@ -86,8 +86,6 @@ def read_settings(cls: type[msgspec.Struct], app: App) -> msgspec.Struct:
             values[name] = _value(hints[name], item.node)
         except Invalid as error:
             problems += [Problem(p.where, f"{app.name}.{name}: {p.message}", p.hint) for p in error.problems]
-        except ConfigError as error:
-            problems += error.problems
     if problems:
         raise ConfigError(problems)
     try:
@@ -110,15 +108,25 @@ def _value(hint: Any, node: Node) -> Any:
     if _marked(hint, LocalMark):
         return path(node)
     if is_from_file(hint) and isinstance(node.value, str):
-        file = Path(path(node))
-        node, problems = read(file, mapping=False)
-        if problems:
-            raise ConfigError(problems)
+        node = _from_file(node)
     try:
         return msgspec.convert(plain(node), type=encodable(hint), strict=not node.words)
     except msgspec.ValidationError as error:
         message, _, steps = str(error).partition(" - at `$")
         raise Invalid(Problem(_at(node, steps).where, message[0].lower() + message[1:])) from None
+
+
+def _from_file(node: Node) -> Node:
+    """What stands in the file that a setting names. What is wrong in it has its place there, what is of it here."""
+    file = path(node)
+    try:
+        found, problems = read(Path(file), mapping=False)
+    except ConfigError as error:
+        problems = error.problems
+    if problems:
+        of_it = [Problem(node.where, f"{file} {p.message}", p.hint) for p in problems if p.where == file]
+        raise Invalid(*of_it, *(p for p in problems if p.where != file))
+    return found
 
 
 def _at(node: Node, steps: str) -> Node:
