@@ -16,7 +16,8 @@ import pytest
 from app_room import Room, room_of
 
 from tanist.config import load
-from tanist.peer import uploads
+from tanist.election import node
+from tanist.peer import chores, uploads
 from tanist.peer.application import blobstore
 from tanist.peer.application.blob import BLOB_BYTES_MAX
 from tanist.peer.application.blobstore import PART_BYTES
@@ -410,4 +411,19 @@ async def test_who_comes_late_gets_the_bytes_with_the_snapshot(tmp_path: Path) -
             assert await late.get("x") == data
             assert b.machine.digest() == a.machine.digest()
             late.close()
+        nc.close()
+
+
+async def test_many_bytes_make_a_snapshot_due_and_leave_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chores, "LOG_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(node, "KEPT_BYTES_MAX", 1 << 20)
+    async with running(tmp_path) as peer:
+        nc = await Nc.to(peer)
+        assert await nc.ask(b"UPLOAD x 9000000\n", some(9_000_000)) == b"OK"
+        log = peer.core.node.log
+        await until(lambda: log.first > 32)
+        assert log.last < 200, "so few entries would stay for long"
+        assert await nc.get("x") == some(9_000_000)
         nc.close()
