@@ -4,6 +4,7 @@ They are proposed like an account (`past/keeper.py`), before the first command o
 the log is what all peers use.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,9 @@ from tanist.peer.application.specification import describe
 from tanist.peer.driver import Driver
 from tanist.peer.electionlog.peer_events import SettingsDiffer
 from tanist.peer.replica import Replica
+
+AGAIN_S = 1.0
+"""Seconds after which settings that are not in the log are proposed again."""
 
 OwnSettings = Mapping[str, msgspec.Struct]
 """What this peer is configured with, by application."""
@@ -63,7 +67,10 @@ class Agreeing:
         self._driver = driver
         self._replica = replica
         self._emit = emit
+        self._loop = asyncio.get_running_loop()
+        self._lacking = bool(own)
         self._proposed_in = NO_TERM
+        self._proposed_at = 0.0
         self._seen: tuple[int, int] = (0, 0)
         self._told: set[str] = set()
         self.differing: list[str] = []
@@ -74,17 +81,24 @@ class Agreeing:
         if not self._own:
             return
         core, agreed = self._driver.core, self._replica.machine.agreed
-        if core.role is Role.SERVER and core.term != self._proposed_in:
-            self._proposed_in = core.term
-            coming = self._coming()
-            lacking = [(app, own) for app, own in self._own.items() if not agreed.has(app) and app not in coming]
-            if lacking:
-                bodies = (settings_body(app, encode_settings(own)) for app, own in lacking)
-                self._driver.feed(Submit(tuple(Proposal(Kind.SETTINGS, body) for body in bodies)))
+        if self._lacking and core.role is Role.SERVER:
+            self._propose()
         seen = id(agreed), agreed.changes
         if seen != self._seen:
             self._seen = seen
             self._compare()
+
+    def _propose(self) -> None:
+        """Once in each reign; again if the log has them not after a while: a new reign may take nothing yet."""
+        term, now = self._driver.core.term, self._loop.time()
+        if term == self._proposed_in and now < self._proposed_at + AGAIN_S:
+            return
+        self._proposed_in, self._proposed_at = term, now
+        agreed, coming = self._replica.machine.agreed, self._coming()
+        lacking = [(app, own) for app, own in self._own.items() if not agreed.has(app) and app not in coming]
+        bodies = [settings_body(app, encode_settings(own)) for app, own in lacking]
+        if bodies:
+            self._driver.feed(Submit(tuple(Proposal(Kind.SETTINGS, body) for body in bodies)))
 
     def _coming(self) -> set[str]:
         """Applications whose settings are in the log, and not applied yet: a reign begins before all of it is."""
@@ -94,6 +108,7 @@ class Agreeing:
 
     def _compare(self) -> None:
         agreed = self._replica.machine.agreed
+        self._lacking = not all(agreed.has(app) for app in self._own)
         self.differing = []
         for app, own in sorted(self._own.items()):
             used = self._replica.machine.settings_of(app)

@@ -34,7 +34,7 @@ class Stored(msgspec.Struct, frozen=True):
     size: int
 
     def __str__(self) -> str:
-        return f"{self.size} {self.name}"
+        return self.name
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ class Files(Application):
 
     @query
     def list_(self, ctx: Context) -> list[Stored]:
-        """All files with their sizes, by name."""
+        """The names of all files, sorted; over HTTP with their sizes."""
         return [Stored(name, self.files[name].size) for name in sorted(self.files)]
 
     @query

@@ -16,7 +16,7 @@ class Stored(msgspec.Struct, frozen=True):
     size: int
 
     def __str__(self) -> str:
-        return f"{self.size} {self.name}"
+        return self.name
 
 
 class Uploaded(Event):
@@ -56,7 +56,7 @@ class Upload(Application):
 
     @query
     def list_(self, ctx: Context) -> list[Stored]:
-        """All files with their sizes, in the order of their upload."""
+        """The names of all files, in the order of their upload; over HTTP with their sizes."""
         return [Stored(name, blob.size) for name, blob in self.files.items()]
 
     @query

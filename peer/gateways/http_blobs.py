@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from tanist.peer.application.blob import BLOB_BYTES_MAX, Blob
 from tanist.peer.application.specification import Operation
@@ -90,9 +91,16 @@ class BlobAnswer(web.StreamResponse):
         self.headers["Cache-Control"] = "no-store"
         self.headers["ETag"] = f'"{blob.hash}"'
 
+        self._asked: web.BaseRequest | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send the head; aiohttp calls this."""
+        self._asked = request
+        return await super().prepare(request)
+
     async def write_eof(self, data: bytes = b"") -> None:
         """Send the bytes, and wait while the reader is behind. Raises `ConnectionResetError`."""
-        request = self._req
+        request = self._asked
         if request is not None and request.method != "HEAD":
             for part in self._parts:
                 try:
