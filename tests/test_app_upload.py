@@ -409,7 +409,7 @@ async def test_who_comes_late_gets_the_bytes_with_the_snapshot(tmp_path: Path) -
             await until(lambda: b.machine.applied >= a.machine.applied > 0)
             late = await Nc.to(b)
             assert await late.get("x") == data
-            assert b.machine.digest() == a.machine.digest()
+            await until(lambda: a.machine.applied == b.machine.applied and a.machine.digest() == b.machine.digest())
             late.close()
         nc.close()
 
