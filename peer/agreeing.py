@@ -17,7 +17,7 @@ from tanist.election.events import Event
 from tanist.election.history import NO_TERM
 from tanist.election.ready import Submit
 from tanist.election.roles import Role
-from tanist.peer.application.agreed import app_of, settings_body
+from tanist.peer.application.agreed import Agreed, app_of, settings_body
 from tanist.peer.application.api import Application
 from tanist.peer.application.loading import FIRST, load_application
 from tanist.peer.application.settings import differing, encode_settings, no_settings, read_settings, with_own
@@ -34,14 +34,18 @@ OwnSettings = Mapping[str, msgspec.Struct]
 
 
 def load_applications(config: PeerConfig, applications: dict[str, Application]) -> OwnSettings:
-    """Load what a configuration names into `applications`, beside those that are there; gives their settings.
+    """Load what a configuration names into `applications`, beside those that are there; gives the settings of all.
+
+    Those that are there may be named too, for their settings.
 
     Raises LoadError; ConfigError with all that is wrong with settings.
     """
     named = config.apps or tuple(App(spec=spec) for spec in ([] if applications else FIRST))
     given: dict[str, App] = {}
     for app in named:
-        name, applications[name] = load_application(app.spec)
+        name = app.spec
+        if name not in applications:
+            name, applications[name] = load_application(app.spec)
         given[name] = app
     own: dict[str, msgspec.Struct] = {}
     problems = []
@@ -71,7 +75,8 @@ class Agreeing:
         self._lacking = bool(own)
         self._proposed_in = NO_TERM
         self._proposed_at = 0.0
-        self._seen: tuple[int, int] = (0, 0)
+        self._seen: Agreed | None = None
+        self._changes = 0
         self._told: set[str] = set()
         self.differing: list[str] = []
         """Applications for which this peer is configured with other settings than the cluster uses."""
@@ -83,9 +88,8 @@ class Agreeing:
         core, agreed = self._driver.core, self._replica.machine.agreed
         if self._lacking and core.role is Role.SERVER:
             self._propose()
-        seen = id(agreed), agreed.changes
-        if seen != self._seen:
-            self._seen = seen
+        if agreed is not self._seen or agreed.changes != self._changes:
+            self._seen, self._changes = agreed, agreed.changes
             self._compare()
 
     def _propose(self) -> None:

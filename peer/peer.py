@@ -121,7 +121,7 @@ class Peer:
 
     async def _start(self) -> None:
         config = self.config
-        settings = await asyncio.to_thread(load_applications, config, self._applications)
+        settings = load_applications(config, self._applications)
         directory = self._directory = await asyncio.to_thread(open_directory, config, self._parts.disk)
         self._log, self._names, self._human_log = open_log(config, directory, human=self._human)
         journal, recovery, stored, store, data, damage = await open_data(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,18 +13,23 @@ import pytest
 from app_room import Room, room_of
 
 from tanist.config import ConfigError, load
+from tanist.election.entries import Kind, Proposal
 from tanist.peer.agreeing import load_applications
 from tanist.peer.application import (
     Application,
+    Blob,
     Context,
     DefinitionError,
     FromFile,
+    Here,
     LocalPath,
     Refused,
     Secret,
     command,
+    local,
     query,
 )
+from tanist.peer.application.agreed import settings_body
 from tanist.peer.application.settings import SETTINGS_BYTES_MAX, decode_settings, encode_settings, read_settings
 from tanist.peer.apps.booking import Booking
 from tanist.peer.apps.notifications import Notifications
@@ -221,12 +227,14 @@ def test_the_configuration_is_checked_as_a_whole(tmp_path: Path) -> None:
 # In a cluster
 
 
-def peer(folder: Path, name: str, apps: str, **flags: object) -> Peer:
+def peer(
+    folder: Path, name: str, apps: str, applications: Mapping[str, Application] | None = None, **flags: object
+) -> Peer:
     file = folder / f"{name}.yaml"
     file.write_text(f"apps: {apps}\n")
     given: dict[str, object] = {"name": name, "data": str(folder / name), "pace": "fast"}
     given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", **flags}
-    return Peer(load(file, {}, given).config)
+    return Peer(load(file, {}, given).config, applications=applications)
 
 
 async def question(of: Peer) -> str:
@@ -246,6 +254,9 @@ async def test_a_cluster_uses_those_of_its_first_server(tmp_path: Path) -> None:
             assert await question(b) == "Tea?"
             assert b.status().settings_differ == ["poll"]
             assert b.own_client.settings("poll").question == "Tea?"
+            b._submit((Proposal(Kind.SETTINGS, settings_body("kv", b"\x80")),))
+            await b.call("booking", "book", 1)
+            assert not a.machine.agreed.has("kv"), "only the server proposes them"
             await a.stop()
             assert await question(b) == "Tea?", "also when the other serves"
             assert b.status().settings_differ == ["poll"]
@@ -263,6 +274,51 @@ async def test_no_command_comes_before_them(tmp_path: Path) -> None:
         assert (await early[0]).result == "OK", "asked for before anybody served"
         with pytest.raises(Refused):
             await early[1]
+
+
+class Watched(Application):
+    """Takes over a file of each peer, as often as it changes."""
+
+    class Settings(msgspec.Struct, frozen=True):
+        """Where it is."""
+
+        file: LocalPath = ""
+
+    seen: dict[str, Blob]
+
+    @command
+    def take(self, ctx: Context, name: str, blob: Blob) -> None:
+        """What a peer's file holds."""
+        self.seen[name] = blob
+
+    @query
+    def of(self, ctx: Context, name: str) -> Blob | None:
+        """What a peer's file held last."""
+        assert ctx.settings.file == "", "no peer's path is everybody's"
+        return self.seen.get(name)
+
+    @local(every=0.1)
+    def look(self, here: Here) -> None:
+        """Look at this peer's file."""
+        with Path(here.settings.file).open("rb") as file:
+            here.call("take", here.name, here.upload(file))
+
+
+async def test_local_work_has_the_paths_of_its_own_peer_and_uploads(tmp_path: Path) -> None:
+    async def holds(name: str, of: Peer) -> bytes:
+        blob = await of.query("watched", "of", name)
+        return b"" if blob is None else b"".join(of.own_client.parts_of(msgspec.convert(blob, type=Blob)))
+
+    (tmp_path / "a.txt").write_text("of a")
+    (tmp_path / "b.txt").write_text("of b")
+    a = peer(tmp_path, "a", "{watched: {file: a.txt}}", {"watched": Watched()})
+    async with a, peer(tmp_path, "b", "{watched: {file: b.txt}}", {"watched": Watched()}, peer=[a.address]) as b:
+        async with asyncio.timeout(DEADLINE_S):
+            while a.status().server is None or b.status().server is None:
+                await asyncio.sleep(0.01)
+            while (await holds("a", b), await holds("b", a)) != (b"of a", b"of b"):
+                await asyncio.sleep(0.01)
+        assert a.status().settings_differ == b.status().settings_differ == [], "paths are each peer's own"
 
 
 async def test_settings_that_are_wrong_keep_a_peer_from_starting(tmp_path: Path) -> None:

@@ -257,6 +257,22 @@ async def test_who_reads_the_old_bytes_gets_them_whole(tmp_path: Path) -> None:
         other.close()
 
 
+async def test_who_does_not_read_is_ended_and_delays_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as peer:
+        lazy, other = await Nc.to(peer), await Nc.to(peer)
+        data = some(BLOB_BYTES_MAX)
+        assert await other.ask(f"UPLOAD x {len(data)}\n".encode(), data) == b"OK"
+        monkeypatch.setattr(tcp, "STALL_S", 0.2)
+        lazy.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        lazy.writer.write(b"GET x\n" * 3)
+        assert await other.ask(b"UPLOAD y 1\ny") == b"OK"
+        (gateway,) = peer._gateways._running
+        await until(lambda: len(gateway._connections) == 1)  # type: ignore[attr-defined]
+        assert await other.get("y") == b"y"
+        lazy.close()
+        other.close()
+
+
 async def test_only_so_many_upload_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "UPLOADS_MAX", 1)
     async with running(tmp_path) as peer:

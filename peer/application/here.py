@@ -73,7 +73,7 @@ class Here:
         return self._ways.serves()
 
     def call(self, command: str, *arguments: Any) -> Any:
-        """Have a command of this application done, an internal one too; its result. Raises `CallError`."""
+        """Have a command of this application done that gateways offer; its result. Raises `CallError`."""
         return self._ways.call(self._app, command, arguments)
 
     def upload(self, file: BinaryIO) -> Blob:

@@ -103,11 +103,12 @@ class Files(Application):
         left_out: list[str] = []
         for path in _files_in(root):
             name = _named(path.relative_to(root))
-            why = _why_not(root, path) or ("" if len(found) < FILES_MAX else f"more than {FILES_MAX} files")
+            target = path.resolve()
+            why = _why_not(root, target) or ("" if len(found) < FILES_MAX else f"more than {FILES_MAX} files")
             if why:
                 left_out.append(f"{name}: {why}")
                 continue
-            with path.resolve().open("rb") as file:
+            with target.open("rb") as file:
                 found[checked_path(name)] = asking.upload(file)
         more = len(left_out) - LEFT_OUT_MAX
         return found, left_out[:LEFT_OUT_MAX] + ([f"{more} more"] if more > 0 else [])
@@ -121,13 +122,13 @@ def _files_in(root: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in sorted([*names, *links]))
 
 
-def _why_not(root: Path, path: Path) -> str:
-    """Why something in the folder is not imported; empty if it is."""
-    if not path.resolve().is_relative_to(root):
+def _why_not(root: Path, target: Path) -> str:
+    """Why what something in the folder leads to is not imported; empty if it is."""
+    if not target.is_relative_to(root):
         return "a link out of the folder"
-    if not path.is_file():
+    if not target.is_file():
         return "no plain file"
-    return "" if path.stat().st_size <= BLOB_BYTES_MAX else f"more than {BLOB_BYTES_MAX} bytes"
+    return "" if target.stat().st_size <= BLOB_BYTES_MAX else f"more than {BLOB_BYTES_MAX} bytes"
 
 
 def _named(path: Path) -> str:
