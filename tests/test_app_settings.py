@@ -39,6 +39,7 @@ from tanist.peer.apps.presence import Presence
 from tanist.peer.apps.quiz import Quiz
 from tanist.peer.cli.exits import VerbError
 from tanist.peer.cli.settings import check_applications
+from tanist.peer.cli.show import status_lines
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
@@ -253,6 +254,7 @@ async def test_a_cluster_uses_those_of_its_first_server(tmp_path: Path) -> None:
         async with peer(tmp_path, "b", "{poll: {question: 'Coffee?'}, booking: {seats: 3}}", peer=[a.address]) as b:
             assert await question(b) == "Tea?"
             assert b.status().settings_differ == ["poll"]
+            assert any("other settings" in line for line in status_lines(msgspec.to_builtins(b.status())))
             assert b.own_client.settings("poll").question == "Tea?"
             b._submit((Proposal(Kind.SETTINGS, settings_body("kv", b"\x80")),))
             await b.call("booking", "book", 1)
@@ -263,9 +265,14 @@ async def test_a_cluster_uses_those_of_its_first_server(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "b" / "election.jsonl").read_text().splitlines()]
     told = [line["fields"] for line in lines if line["event"] == "settings_differ"]
     assert told == [{"app": "poll", "settings": ["question", "options"]}], "once"
-    async with peer(tmp_path, "b", "{poll: {}, booking: {seats: 3}}") as b:
-        assert await question(b) == "Tea?"
-        assert [e.kind for e in b.core.node.log.entries].count(11) == 2, "one entry for each application"
+
+
+async def test_they_hold_when_all_were_off(tmp_path: Path) -> None:
+    for asked in ("Tea?", "Coffee?"):
+        async with peer(tmp_path, "a", f"{{poll: {{question: '{asked}'}}, booking: {{}}}}") as a:
+            assert await question(a) == "Tea?"
+            kinds = [entry.kind for entry in a.core.node.log.entries]
+            assert kinds.count(Kind.SETTINGS) == 2, "one entry for each application"
 
 
 async def test_no_command_comes_before_them(tmp_path: Path) -> None:

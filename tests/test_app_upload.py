@@ -23,6 +23,9 @@ from tanist.peer.application.blob import BLOB_BYTES_MAX
 from tanist.peer.application.blobstore import PART_BYTES
 from tanist.peer.apps import upload as module
 from tanist.peer.apps.upload import Upload
+from tanist.peer.cli.calls import call
+from tanist.peer.cli.client import Client
+from tanist.peer.cli.exits import Exit, VerbError
 from tanist.peer.gateways import tcp
 from tanist.peer.peer import Peer
 
@@ -367,6 +370,28 @@ async def test_a_put_that_is_too_large_or_breaks_off(tmp_path: Path) -> None:
         await until(lambda: peer.machine.blobs.bytes_kept >= 6 * PART_BYTES)
         writer.transport.abort()
         await until(lambda: peer.machine.blobs.bytes_kept == 0)
+
+
+async def test_the_command_line_gives_and_takes_files(tmp_path: Path) -> None:
+    file = tmp_path / "in.bin"
+    file.write_bytes(some(100_000))
+    async with running(tmp_path) as peer:
+
+        async def run(*words: str) -> Any:
+            client = Client(peer.http_address)
+            return await asyncio.to_thread(call, client, "upload", words[0], words[1:], timeout_s=DEADLINE_S)
+
+        assert (await run("upload", "out name", str(file)))["result"] == "OK"
+        assert await run("get", "out name") == file.read_bytes()
+        for words, status in (
+            (("upload", "x", str(tmp_path / "none")), Exit.USAGE),
+            (("upload", "../x", str(file)), Exit.FAILED),
+            (("get", "none"), Exit.USAGE),
+            (("upload", "x"), Exit.USAGE),
+        ):
+            with pytest.raises(VerbError) as caught:
+                await run(*words)
+            assert caught.value.status is status, (words, caught.value.message)
 
 
 # A failover in the middle, and who comes late

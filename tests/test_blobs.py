@@ -141,6 +141,15 @@ def test_a_command_that_refuses_lets_go_of_the_bytes(room: Room) -> None:
     assert kept(room) == 0
 
 
+def test_each_upload_of_the_same_bytes_is_held_for_a_command_of_its_own(room: Room) -> None:
+    blobs = [msgspec.to_builtins(room.upload("a", b"same")) for _ in range(2)]
+    assert blobs[0] == blobs[1]
+    assert room.refused("a", "put", "", blobs[0]) == "no_title"
+    room.restart()
+    assert room.call("a", "put", "one", blobs[1]) == "OK"
+    assert kept(room) == 4
+
+
 def test_a_command_cannot_name_bytes_that_are_not_here(room: Room) -> None:
     assert room.refused("a", "put", "x", {"hash": "0" * 64, "size": 1}) == "blob_unknown"
 

@@ -49,6 +49,13 @@ class Drop(msgspec.Struct, frozen=True):
     upload: int
 
 
+class Hold(msgspec.Struct, frozen=True, array_like=True):
+    """Since when a blob waits for its command, by log time, and for how many: two uploads may bring the same bytes."""
+
+    since_ns: int
+    count: int
+
+
 class UploadState(msgspec.Struct, frozen=True, array_like=True):
     """An unfinished upload in a snapshot."""
 
@@ -61,7 +68,7 @@ class BlobsState(msgspec.Struct, frozen=True, array_like=True):
     """All bytes in a snapshot: blobs with their parts, those that are held for sessions and since when, and uploads."""
 
     kept: list[tuple[str, int, list[bytes]]] = []
-    held: list[tuple[str, list[tuple[str, int, int]]]] = []
+    held: list[tuple[str, list[tuple[str, int, Hold]]]] = []
     uploads: list[UploadState] = []
     changes: int = 0
     walked: int = 0
@@ -96,8 +103,8 @@ class BlobStore:
     def __init__(self, in_state: Callable[[], Iterator[Blob | None] | None]) -> None:
         self._in_state = in_state
         self._kept: dict[Blob, Sequence[bytes]] = {}
-        self._held: dict[str, dict[Blob, int]] = {}
-        """By session, and since when, by log time."""
+        self._held: dict[str, dict[Blob, Hold]] = {}
+        """By session."""
         self._uploads: dict[tuple[str, int], _Upload] = {}
         self._bytes = 0
         self._changes = 0
@@ -153,7 +160,8 @@ class BlobStore:
         else:
             self._kept[blob] = tuple(upload.parts)
         held = self._held.setdefault(key[0], {})
-        held[blob] = time_ns
+        earlier = held.pop(blob, None)
+        held[blob] = Hold(time_ns, 1 if earlier is None else earlier.count + 1)
         if len(held) > HELD_MAX:
             del held[next(iter(held))]
         return blob
@@ -166,15 +174,15 @@ class BlobStore:
     # What stays
 
     def _let_go(self, time_ns: int) -> None:
-        """Wait no longer for commands that should have named their blobs long ago."""
-        old = [
-            (session, blob)
-            for session, held in self._held.items()
-            for blob, since_ns in held.items()
-            if since_ns + HELD_S * 1e9 < time_ns
-        ]
-        for session, blob in old:
-            self.named(session, [blob])
+        """Wait no longer for what should have been named long ago. Of each session the first is the oldest."""
+        before_ns = time_ns - int(HELD_S * 1e9)
+        old = [session for session, held in self._held.items() if next(iter(held.values())).since_ns < before_ns]
+        for session in old:
+            held = self._held[session]
+            for blob in [blob for blob, hold in held.items() if hold.since_ns < before_ns]:
+                del held[blob]
+            if not held:
+                del self._held[session]
         if old:
             self._sweep()
 
@@ -182,7 +190,11 @@ class BlobStore:
         """A command of a session has named blobs: from now on it is the state that keeps them."""
         held = self._held.get(session, {})
         for blob in blobs:
-            held.pop(blob, None)
+            hold = held.get(blob)
+            if hold is not None and hold.count > 1:
+                held[blob] = Hold(hold.since_ns, hold.count - 1)
+            else:
+                held.pop(blob, None)
         if not held:
             self._held.pop(session, None)
 
@@ -225,7 +237,7 @@ class BlobStore:
         return BlobsState(
             [(blob.hash, blob.size, list(parts)) for blob, parts in self._kept.items()],
             [
-                (session, [(blob.hash, blob.size, since) for blob, since in held.items()])
+                (session, [(blob.hash, blob.size, hold) for blob, hold in held.items()])
                 for session, held in self._held.items()
             ],
             [UploadState(session, number, upload.parts) for (session, number), upload in self._uploads.items()],
@@ -237,7 +249,7 @@ class BlobStore:
         """Become what `state` was taken from."""
         self._kept = {Blob(digest, size): tuple(parts) for digest, size, parts in state.kept}
         self._held = {
-            session: {Blob(digest, size): since for digest, size, since in held} for session, held in state.held
+            session: {Blob(digest, size): hold for digest, size, hold in held} for session, held in state.held
         }
         self._uploads = {(u.session, u.upload): _Upload(u.parts) for u in state.uploads}
         self._bytes = sum(blob.size for blob in self._kept) + sum(u.size for u in self._uploads.values())
