@@ -108,6 +108,9 @@ drops the single values below, and an application that is named above without se
 A listener's address that was given never moves: if it is busy, the peer ends and names it. A default one moves to the
 next free port. Relative paths in a file start from the file's folder.
 
+What an application takes under its name in `apps` is in [applications](applications.md); it is validated like all else.
+The settings of the first server are those of the cluster.
+
 Lists stand between commas in the environment (`TANIST_PEER=192.168.1.5:7400,192.168.1.6:7400`); an empty variable
 counts as unset, an unknown `TANIST_` variable is refused.
 """

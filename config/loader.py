@@ -64,8 +64,10 @@ BEGIN = "cluster: NAME"
 """What is read, unless said otherwise, and how such a file may begin: for messages."""
 
 
-def read(file: Path, *, what: str = WHAT, begin: str = BEGIN) -> tuple[Node, list[Problem]]:
+def read(file: Path, *, what: str = WHAT, begin: str = BEGIN, mapping: bool = True) -> tuple[Node, list[Problem]]:
     """The node of a whole file, a mapping (an empty file is an empty one), and what is wrong with its keys.
+
+    Without `mapping` it may hold anything: a list too.
 
     Raises `ConfigError` when nothing can be known of it: no such file, no YAML or JSON, no mapping.
     """
@@ -81,11 +83,11 @@ def read(file: Path, *, what: str = WHAT, begin: str = BEGIN) -> tuple[Node, lis
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         _fail(f"{file}:{line}", "is not UTF-8", "save it as UTF-8")
-    return parse(text, str(file), json_only=file.suffix.lower() == ".json", what=what, begin=begin)
+    return parse(text, str(file), json_only=file.suffix.lower() == ".json", what=what, begin=begin, mapping=mapping)
 
 
 def parse(
-    text: str, file: str, *, json_only: bool = False, what: str = WHAT, begin: str = BEGIN
+    text: str, file: str, *, json_only: bool = False, what: str = WHAT, begin: str = BEGIN, mapping: bool = True
 ) -> tuple[Node, list[Problem]]:
     """As `read`, of a text that stands in `file` (for messages and relative paths)."""
     if json_only:
@@ -105,7 +107,7 @@ def parse(
     node = reader.node(root) if root is not None else Node(value={}, where=f"{file}:1:1")
     if node.value is None:
         node = Node(value={}, where=node.where)
-    if not isinstance(node.value, dict):
+    if mapping and not isinstance(node.value, dict):
         _fail(node.where, f"{what} is a mapping", f'start with "{begin}"')
     return node, reader.problems
 

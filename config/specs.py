@@ -25,11 +25,20 @@ _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _GATEWAY = re.compile(r"(?P<app>[^=:]*)=(?P<protocol>[^=:]*):(?:(?P<host>.*):)?(?P<port>[^:]*)")
 
 
-class App(msgspec.Struct, frozen=True, kw_only=True):
+class App(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """An application to run: a built-in one's name, or `file.py:Class` or `package.module:Class`, and its settings."""
 
     spec: str
     settings: dict[str, Any] = {}
+    node: Node | None = None
+    """The same settings with their places, for the application to validate: what they may be, it alone knows."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it says the same, wherever it stands."""
+        return isinstance(other, App) and (self.spec, self.settings) == (other.spec, other.settings)
+
+    def __hash__(self) -> int:
+        return hash(self.spec)
 
     @property
     def name(self) -> str:
@@ -91,7 +100,8 @@ def apps(node: Node) -> tuple[App, ...]:
     for spec, item in node.value.items():
         key = Node(value=spec, where=item.key_where, words=node.words, folder=item.node.folder)
         try:
-            found.append(App(spec=app_spec(key), settings=settings(item.node)))
+            given = settings(item.node)
+            found.append(App(spec=app_spec(key), settings=given, node=item.node if given else None))
         except Invalid as error:
             problems.extend(error.problems)
     if problems:

@@ -12,6 +12,7 @@ from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
+from tanist.config.describe import field_docstrings
 from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded
 from tanist.election.archivedkeys import Archives, KeyRun, OpenHeal
 from tanist.election.entries import Command, Entry, Kind, Proposal
@@ -29,8 +30,10 @@ from tanist.election.simulation.steps import ACTS
 from tanist.election.simulation.swarm import FAULTS
 from tanist.peer.application import hints
 from tanist.peer.application.api import Application, Event
+from tanist.peer.application.blob import Blob
 from tanist.peer.application.events import event_name
 from tanist.peer.application.loading import BUILT_IN, load_application
+from tanist.peer.application.settings import fields_of, is_from_file, local_fields
 from tanist.peer.application.specification import Operation, Parameter, Specification, describe
 from tanist.peer.drills.ready import ORDER, ready_drill
 from tanist.peer.drills.roles import GROUPS, ROLES
@@ -42,6 +45,8 @@ DOCS = Path(__file__).parent
 SCENARIOS = DOCS.parent / "tests" / "scenarios"
 SIMULATION = DOCS.parent / "election" / "simulation"
 GUESTS = DOCS.parent / "peer" / "simulate"
+DEFAULT_CHARS_MAX = 100
+"""Characters of a default that is shown as it is."""
 APPS = "tanist.peer.apps."
 """Where the applications are that come along."""
 SEARCH = ("facts.py", "exhaustive.py")
@@ -224,6 +229,9 @@ def applications() -> str:
             specification.doc,
             "\n".join(["| words | HTTP | gives | |", "| --- | --- | --- | --- |", *words]),
         ]
+        if specification.settings is not None:
+            rows = _settings(specification.settings)
+            parts.append("\n".join(["| setting | takes | default | |", "| --- | --- | --- | --- |", *rows]))
         if events := _events(type(application)):
             parts.append("\n".join(["| event | its line | |", "| --- | --- | --- |", *events]))
         if "After a split" not in specification.doc:
@@ -234,11 +242,13 @@ def applications() -> str:
 def _words(operation: Operation) -> str:
     line = " ".join([operation.name.upper(), *map(_argument, operation.parameters)])
     method = "POST" if operation.is_command else "GET"
+    if operation.blob is not None:
+        method = "PUT, with the bytes as its body"
     return _row(f"`{line}`", method, f"`{_shape(operation.result)}`", operation.doc)
 
 
 def _argument(parameter: Parameter) -> str:
-    word = "|".join(hints.choices(parameter.hint)) or parameter.name
+    word = "|".join(hints.choices(parameter.hint)) or ("size" if parameter.is_blob else parameter.name)
     if parameter.required:
         return word
     return f"[{word}={parameter.default}]" if parameter.default else f"[{word}]"
@@ -246,11 +256,26 @@ def _argument(parameter: Parameter) -> str:
 
 def _shape(hint: object) -> str:
     """A type of a result as JSON has it: a Struct by the names of its fields."""
+    if hint is Blob or Blob in get_args(hint):
+        return "bytes"
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return f"{{{', '.join(hint.__struct_fields__)}}}"
     if get_origin(hint) is list:
         return f"[{_shape(get_args(hint)[0])}]"
     return hints.text(hint)
+
+
+def _settings(cls: type[msgspec.Struct]) -> list[str]:
+    """The settings of an application: what each takes, its default and what it means."""
+    docs, local, rows = field_docstrings(cls), local_fields(cls), []
+    for field in msgspec.structs.fields(cls):
+        hint = fields_of(cls)[field.name]
+        takes = "a path" if field.name in local else f"`{hints.text(hint)}`"
+        takes += ", or a file that holds it" if is_from_file(hint) else ""
+        default = msgspec.json.encode(field.default).decode()
+        shown = f"`{default}`" if len(default) <= DEFAULT_CHARS_MAX else f"{len(field.default)} of them"
+        rows.append(_row(f"`{field.name}`", takes, shown, docs.get(field.name, "")))
+    return rows
 
 
 def _events(cls: type[Application]) -> list[str]:

@@ -72,10 +72,11 @@ class HealEnded(msgspec.Struct, frozen=True, array_like=True):
 
 HEAL_KINDS = frozenset({Kind.HEAL, Kind.ARCHIVED, Kind.HEALED})
 """Kinds that only a heal writes."""
-BOOKKEEPING = frozenset({Kind.REIGN, Kind.ROSTER, Kind.HEAL, Kind.HEALED, Kind.ACCOUNT})
+BOOKKEEPING = frozenset({Kind.REIGN, Kind.ROSTER, Kind.HEAL, Kind.HEALED, Kind.ACCOUNT, Kind.SETTINGS})
 """Kinds that say something about the history they are in and nothing else: they end with it, and are not archived.
 
 Accounts end with it too: whoever gave one gives it again to the history that goes on.
+Settings end with it because the history that goes on has its own.
 """
 
 _encoder = msgspec.msgpack.Encoder()

@@ -30,6 +30,8 @@ class Kind(IntEnum):
     """All of it is here: its entries' fate is decided. Body: an encoded `HealEnded`."""
     ACCOUNT = 10
     """What one peer saw of a change of servers. Its body is the running peer's; elections look into none."""
+    SETTINGS = 11
+    """Settings of an application as its first server has them. Its body is the running peer's, too."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):

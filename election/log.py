@@ -146,6 +146,15 @@ class Log:
                 return first + i, entries[i:]
         return None
 
+    def heavy_before(self, index: int, bytes_max: int) -> int:
+        """The last entry up to `index` that does not fit into so many bytes together with those after it; else 0."""
+        size = 0
+        for at in range(index, self.first - 1, -1):
+            size += len(self.entries[at - self.first].body)
+            if size > bytes_max:
+                return at
+        return 0
+
     def compact(self, index: int) -> None:
         """Forget entries up to `index`, which a snapshot holds."""
         drop = index + 1 - self.first

@@ -27,7 +27,7 @@ from tanist.election.records import (
     TruncateRecord,
 )
 from tanist.election.roster import MEMBERS_MAX, NOBODY, Member
-from tanist.election.settings import MS, ElectionSettings, Pace, Safety, Serve
+from tanist.election.settings import KEPT_BYTES_MAX, MS, ElectionSettings, Pace, Safety, Serve
 from tanist.election.stability import Stability
 
 UP_AFTER_NS = 60_000 * MS
@@ -431,8 +431,10 @@ class Node:
         self.snapshot = meta
         # What somebody has not confirmed may be needed entry by entry, when it comes back with another history.
         needed = index if self.quorum else max(min(self.confirmed, index), index - self.settings.heal_keep)
+        heavy = self.log.heavy_before(index, KEPT_BYTES_MAX)
+        needed = max(needed, heavy)
         self.persist(SnapshotRecord(meta, True, first=max(1, min(needed, index) + 1)))
-        self.log.compact(min(needed, index - self.settings.snapshot_keep))
+        self.log.compact(max(heavy, min(needed, index - self.settings.snapshot_keep)))
         self.emit(LogCompacted(index, self.log.first))
 
     @property

@@ -132,6 +132,9 @@ class ElectionSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 APPEND_ENTRIES_MAX = 1024
 """Entries in one message, so that one batch does not hold up heartbeats."""
+KEPT_BYTES_MAX = 128 << 20
+"""Bytes of entries kept behind a snapshot, however few they are: large bodies would fill memory long before
+`snapshot.keep` and `heal.keep` let go of them."""
 APPEND_BYTES_MAX = 1 << 20
 """Bytes of entries in one message (at least one entry goes)."""
 IN_FLIGHT_ENTRIES_MAX = 16_384

@@ -17,6 +17,8 @@ from tanist.peer.electionlog.peer_events import SnapshotWritten
 from tanist.peer.replica import Replica
 from tanist.peer.storage.snapshots import SnapshotStore
 
+LOG_BYTES_MAX = 64 << 20
+"""Bytes of entries after which a snapshot is taken, however few they are."""
 CHORES_EVERY_S = 1.0
 """How often absent peers' sessions are looked at."""
 
@@ -75,10 +77,17 @@ class Chores:
     # Snapshots
 
     def _snapshot_due(self) -> bool:
-        """After so many entries, and as many bytes as the last one had: so large states do not cost all the time."""
-        if self._snapshot is not None or self._replica.applied - self._snapshot_at < self._config.snapshot.every:
+        """After so many entries, and as many bytes as the last one had: so large states do not cost all the time.
+
+        Few entries with large bodies make one due as well, since all of them are in memory until then.
+        """
+        if self._snapshot is not None:
             return False
-        return self._replica.bytes_applied - self._bytes_at >= self._snapshot_bytes
+        entries = self._replica.applied - self._snapshot_at
+        size = self._replica.bytes_applied - self._bytes_at
+        if size >= max(LOG_BYTES_MAX, 2 * self._snapshot_bytes):
+            return True
+        return entries >= self._config.snapshot.every and size >= self._snapshot_bytes
 
     async def _take_snapshot(self) -> None:
         machine, log = self._replica.machine, self._driver.core.node.log

@@ -5,7 +5,7 @@ while nobody served, and the sessions that an earlier start of this peer left, a
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,12 +13,14 @@ import msgspec
 from tanist.election.entries import Kind, Proposal, SessionClosed
 from tanist.election.ready import Apply
 from tanist.peer.application.api import Application
+from tanist.peer.application.blob import Blob
 from tanist.peer.application.machine import Machine, Outcome
-from tanist.peer.application.preparing import Preparations, prepares
+from tanist.peer.application.preparing import Asking, Preparations, prepares
 from tanist.peer.application.specification import validate
 from tanist.peer.calls import Calls
 from tanist.peer.errors import NotFound, Overloaded
 from tanist.peer.status import Reply
+from tanist.peer.uploads import Uploads
 
 CLIENTS_MAX = 10_000
 """Sessions of gateways at one peer: a tenth of what a cluster may have open."""
@@ -44,7 +46,7 @@ class Client:
 
     async def call(self, app: str, command: str, given: Given, *, key: str = "", timeout_s: float = 10.0) -> Reply:
         """Have a command done. Raises what `Peer.call` raises."""
-        arguments = await self._clients.prepared(app, command, given, self.session)
+        arguments = await self._clients.prepared(app, command, given, self)
         return await self.calls.call(app, command, arguments, key, timeout_s)
 
     def query(self, app: str, name: str, given: Given, *, internal: bool = False) -> Any:
@@ -54,6 +56,24 @@ class Client:
     def replace(self, session: str) -> None:
         """This client was another session, at a peer that it lost: what that one holds, such as a nickname, is free."""
         self._clients.replaced(session)
+
+    async def upload(self, source: AsyncIterator[bytes]) -> Blob:
+        """Have bytes kept, for a command of this client that names them next. Raises what `Peer.call` raises.
+
+        Until then, and if it is never named, it is for the time that this client's session lasts.
+        """
+        return await self._clients.uploads.upload(self.calls, source)
+
+    def parts_of(self, blob: Blob) -> Sequence[bytes]:
+        """The bytes of a blob in their order, from this peer's state. Raises NotFound."""
+        parts = self._clients.machine().blobs.parts(blob)
+        if parts is None:
+            raise NotFound("its bytes are not here any more")
+        return parts
+
+    def settings(self, app: str) -> Any:
+        """The settings of an application, with what is this peer's own."""
+        return self._clients.settings(app)
 
     def close(self, why: str) -> None:
         """The client is gone: what it waits for fails, and its session ends."""
@@ -69,14 +89,20 @@ class Clients:
         submit: Callable[[tuple[Proposal, ...]], None],
         machine: Callable[[], Machine],
         applications: Callable[[], Mapping[str, Application]],
+        settings: Callable[[str], Any],
     ) -> None:
-        """`make` makes a session's calls, which keep its id in the set that they are given."""
+        """`make` makes a session's calls, which keep its id in the set that they are given.
+
+        `settings` gives those of an application, with what is this peer's own.
+        """
         self._loop = asyncio.get_running_loop()
         self._make = make
         self._submit = submit
         self.machine = machine
         self._applications = applications
+        self.settings = settings
         self._preparations = Preparations()
+        self.uploads = Uploads()
         self.local_sessions: set[str] = set()
         """Sessions whose answers are wanted at this peer."""
         self.own = Client(self, make(self.local_sessions))
@@ -155,7 +181,7 @@ class Clients:
             raise NotFound(f"there is no application {name[:64]!r} at this peer; there are: {known}")
         return application
 
-    async def prepared(self, app: str, command: str, given: Given, session: str) -> bytes:
+    async def prepared(self, app: str, command: str, given: Given, client: Client) -> bytes:
         """The arguments of a command as they enter the log, from what its caller gave."""
         application = self.application(app)
         arguments = validate(application, command, given)
@@ -164,9 +190,10 @@ class Clients:
             return arguments
 
         def ask(query: str, asked: Sequence[Any]) -> Any:
-            return self.machine().query(app, query, asked, session, internal=True)
+            return client.query(app, query, asked, internal=True)
 
-        prepared = await self._preparations.run(application, preparation, arguments, ask)
+        asking = Asking(ask, self._loop, self.settings(app), client.upload)
+        prepared = await self._preparations.run(application, preparation, arguments, asking)
         return validate(application, command, prepared, internal=True)
 
     # What the peer tells

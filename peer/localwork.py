@@ -7,14 +7,16 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from tanist.election.events import Event
 from tanist.election.roles import Role
 from tanist.peer.application.api import Application
+from tanist.peer.application.blob import Blob
 from tanist.peer.application.events import Published
+from tanist.peer.application.files import read_file
 from tanist.peer.application.here import Here
 from tanist.peer.application.reporting import without_message
 from tanist.peer.application.specification import describe
@@ -115,6 +117,15 @@ class LocalWork:
     def serves(self) -> bool:
         """See `Here.serves`."""
         return self._role() is Role.SERVER
+
+    def upload(self, file: BinaryIO) -> Blob:
+        """See `Here.upload`."""
+        kept: Blob = self._asked(self._client.upload(read_file(file)))
+        return kept
+
+    def settings(self, app: str) -> Any:
+        """See `Here.settings`."""
+        return self._client.settings(app)
 
     # Effects
 

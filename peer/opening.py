@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tanist.config import PeerConfig
+from tanist.config import ConfigError, PeerConfig
 from tanist.election.core import Core
 from tanist.election.events import Event
+from tanist.election.joining import LEFT
 from tanist.election.node import Node
 from tanist.election.node import Self as Me
+from tanist.election.ready import Halt
 from tanist.election.records import Stored
 from tanist.election.settings import PACES, Serve
 from tanist.peer import clock
@@ -35,11 +37,16 @@ APPLICATION_VERSION = "1"
 def exit_code(error: BaseException) -> int:
     """The exit status of a peer that could not start: 2 for its configuration, 5 for data of another, else 1."""
     match error:
-        case ListenError() | LoadError():
+        case ListenError() | LoadError() | ConfigError():
             return 2
         case JournalForeign():
             return 5
     return 1
+
+
+def halt_code(halt: Halt) -> int:
+    """The exit status of a peer that cannot go on."""
+    return {"refused": 5, "no_server": 3, LEFT: 0}.get(halt.code, 1)
 
 
 def version() -> str:
@@ -110,11 +117,11 @@ def hello_of(
     )
 
 
-def started(config: PeerConfig, version: str, address: str, http: str, data: str) -> PeerStarted:
+def started(config: PeerConfig, address: str, http: str, data: str) -> PeerStarted:
     """What the election log tells first of a start: who can check what followed reads in it what this peer promises."""
     pace = config.pace
     return PeerStarted(
-        version,
+        version(),
         str(config.safety),
         pace_name(config),
         address,

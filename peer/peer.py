@@ -15,7 +15,6 @@ from tanist.election.core import Core
 from tanist.election.entries import Proposal
 from tanist.election.events import Event, HandoverEnded, RoleChanged
 from tanist.election.history import NO_TERM, Term
-from tanist.election.joining import LEFT
 from tanist.election.node import Self as Me
 from tanist.election.ready import (
     AbandonAsked,
@@ -28,9 +27,9 @@ from tanist.election.ready import (
 )
 from tanist.election.roles import Role
 from tanist.peer import clock
+from tanist.peer.agreeing import Agreeing, load_applications
 from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
-from tanist.peer.application.loading import FIRST, load_application
 from tanist.peer.application.machine import Machine
 from tanist.peer.archiving import keep_archive
 from tanist.peer.calls import Calls
@@ -58,7 +57,7 @@ from tanist.peer.links import Links
 from tanist.peer.listening import OwnAddress, as_others_reach, listen_at
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
-from tanist.peer.opening import cautions, core_of, exit_code, hello_of, open_directory, open_log, started, version
+from tanist.peer.opening import cautions, core_of, exit_code, halt_code, hello_of, open_directory, open_log, started
 from tanist.peer.parts import Parts, names_at
 from tanist.peer.past.keeper import Keeper
 from tanist.peer.past.views import ReignSummary, Why
@@ -80,8 +79,6 @@ if TYPE_CHECKING:
 
 DRAIN_S = 3.0
 """How long an ending peer waits for the answers to calls in flight."""
-EXIT_CODES = {"refused": 5, "no_server": 3, LEFT: 0}
-"""Exit status of a peer that cannot go on, by the reason's code; 1 for all others."""
 
 
 class Peer:
@@ -92,8 +89,7 @@ class Peer:
     ) -> None:
         """`human`: tell the election log on stderr too. `applications` beside those that `config.apps` names."""
         self.config = config
-        self.address = ""
-        self.http_address = ""
+        self.address = self.http_address = ""
         self._promotions = Promotions()
         self.on_promoted, self.on_demoted = self._promotions.promoted, self._promotions.demoted
         self._human = human
@@ -126,8 +122,7 @@ class Peer:
 
     async def _start(self) -> None:
         config = self.config
-        specs = [app.spec for app in config.apps] or ([] if self._applications else FIRST)
-        self._applications.update(load_application(spec) for spec in specs)
+        settings = load_applications(config, self._applications)
         directory = self._directory = await asyncio.to_thread(open_directory, config, self._parts.disk)
         self._log, self._names, self._human_log = open_log(config, directory, human=self._human)
         journal, recovery, stored, store, data, damage = await open_data(
@@ -147,7 +142,7 @@ class Peer:
         if data is not None:
             replica.begin_with(data)
         transport = await self._listen()
-        self._emit(started(config, version(), self.address, self.http_address, str(directory.path)))
+        self._emit(started(config, self.address, self.http_address, str(directory.path)))
         self._emit(JournalRecovered(len(recovery.records), recovery.torn_bytes))
         for what in damage:
             self._emit(DataKeptAside(what, str(directory.aside)))
@@ -184,7 +179,9 @@ class Peer:
             self._submit,
             lambda: replica.machine,
             lambda: self.applications,
+            lambda app: self._agreeing.here(app),
         )
+        self._agreeing = Agreeing(settings, self._driver, replica, self._emit)
         self._moves = Moves(core, self._driver.feed, self._role_changed)
         self._reads = Reads(self._driver.feed, replica, self._role_changed, lambda what: nobody(core, what))
         replica.machine.local_sessions = self._clients.local_sessions
@@ -276,6 +273,11 @@ class Peer:
         self._must_run()
         return await self._clients.own.call(app, command, args or kwargs, key=idempotency_key, timeout_s=timeout_s)
 
+    @property
+    def own_client(self) -> Client:
+        """The client whose session `call` uses, and HTTP's callers."""
+        return self._clients.own
+
     def open_client(self) -> Client:
         """A client with a session of its own, for a connection of a gateway; close it with the connection."""
         self._must_run()
@@ -313,8 +315,8 @@ class Peer:
     def status(self) -> Status:
         """What this peer knows of the cluster."""
         self._must_run()
-        core = self._driver.core
-        return make_status(core, self._replica, self.config.cluster, self.http_address, self._http_of, version())
+        core, differing = self._driver.core, self._agreeing.differing
+        return make_status(core, self._replica, self.config.cluster, self.http_address, self._http_of, differing)
 
     def _http_of(self, peer: str) -> str:
         if peer == self._driver.core.node.me.id:
@@ -402,6 +404,7 @@ class Peer:
 
     def _after_turn(self) -> None:
         """Notice what changed in a turn: another server means that calls go there now."""
+        self._agreeing.look()
         core = self._driver.core
         served = (core.server, core.term) if core.server is not None else None
         if served != self._served:
@@ -409,8 +412,7 @@ class Peer:
                 self._term_before = self._served[1]
             self._served = served
             self._role_changed.set()
-            again = self._clients.server_changed(served is not None)
-            if again:
+            if again := self._clients.server_changed(served is not None):
                 self._emit(CallsRetried(again, "another server"))
             self._promotions.look(core)
         self._chores.after_turn()
@@ -427,7 +429,7 @@ class Peer:
         self._end_with(1, str(error))
 
     def _halt(self, halt: Halt) -> None:
-        self._end_with(EXIT_CODES.get(halt.code, 1), halt.text)
+        self._end_with(halt_code(halt), halt.text)
 
     def _fatal(self, error: BaseException) -> None:
         """Something failed that must not: better no peer than half of one."""

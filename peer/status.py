@@ -69,6 +69,8 @@ class Status(msgspec.Struct, frozen=True):
     """Why nobody serves, in a sentence; empty while all is well."""
     heals: int = 0
     """How many heals of splits `GET /heals` tells of."""
+    settings_differ: list[str] = []
+    """Applications for which this peer is configured with other settings than the cluster uses."""
 
 
 class Receipt(msgspec.Struct, frozen=True):

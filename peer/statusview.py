@@ -12,6 +12,7 @@ from tanist.election.roles import Role
 from tanist.election.seeking import Seeking
 from tanist.election.settings import Safety
 from tanist.peer.errors import NoMajority, NoServer
+from tanist.peer.opening import version
 from tanist.peer.replica import Replica
 from tanist.peer.status import FallbackView, MemberView, ServerView, Status, TermView
 
@@ -23,7 +24,12 @@ def time_text(time_ns: int) -> str:
 
 
 def make_status(
-    core: Core, replica: Replica, cluster: str, http_address: str, http_of: Callable[[str], str], version: str
+    core: Core,
+    replica: Replica,
+    cluster: str,
+    http_address: str,
+    http_of: Callable[[str], str],
+    settings_differ: list[str],
 ) -> Status:
     """What this peer says of itself. `http_of` gives where a member's page is."""
     node = core.node
@@ -48,10 +54,11 @@ def make_status(
         durability=str(node.durability),
         reach=node.reach,
         since=time_text(began) if began is not None else "",
-        version=version,
+        version=version(),
         apps=sorted(replica.applications),
         problem=problem(core),
         heals=len(replica.machine.heals.reports),
+        settings_differ=settings_differ,
     )
 
 

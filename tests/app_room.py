@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from tanist.election.entries import Command, Entry, Kind, SessionClosed, SessionOpened
-from tanist.peer.application import Application, Refused
+from tanist.peer.application import Application, Blob, Refused
+from tanist.peer.application.agreed import AppSettings
+from tanist.peer.application.blobstore import BLOBS, PART, Part
 from tanist.peer.application.events import Published
 from tanist.peer.application.machine import Machine
 from tanist.peer.application.replies import decode_reply
@@ -56,6 +58,24 @@ class Room:
         sequence = self._sequences[session] = self._sequences[session] + 1
         (outcome,) = self._apply(Kind.COMMAND, Command(session, sequence, 1, self.name, name, msgspec.Raw(raw)))
         return decode_reply(outcome.reply)
+
+    def part(self, session: str, data: bytes, *, upload: int = 1, offset: int = 0, last: bool = True) -> Blob | None:
+        """Upload a part; what the last one gives. Raises what is said against it."""
+        raw = msgspec.msgpack.encode(Part(upload, offset, data, last))
+        sequence = self._sequences[session] = self._sequences[session] + 1
+        (outcome,) = self._apply(Kind.COMMAND, Command(session, sequence, 1, BLOBS, PART, msgspec.Raw(raw)))
+        given = decode_reply(outcome.reply)
+        return None if given is None else msgspec.convert(given, type=Blob)
+
+    def upload(self, session: str, data: bytes) -> Blob:
+        """Upload bytes that fit into one part."""
+        blob = self.part(session, data)
+        assert blob is not None
+        return blob
+
+    def agree(self, **settings: object) -> None:
+        """The first server's settings of the application enter the log."""
+        self._apply(Kind.SETTINGS, AppSettings(self.name, msgspec.msgpack.encode(settings)))
 
     def _prepared(self, session: str, name: str, given: bytes) -> bytes:
         """What enters the log of what a caller gave."""

@@ -119,6 +119,10 @@ class FakePeer:
     def open_client(self) -> GatewayClient:
         raise Overloaded("clients with a session of their own are tested on a real peer")
 
+    @property
+    def own_client(self) -> GatewayClient:
+        raise NotFound("no bytes here")
+
     def superseded(self) -> str:
         return self.told
 

@@ -6,7 +6,7 @@ import pytest
 from app_room import Room, room_of
 from heal_fake import Side
 
-from tanist.peer.apps.booking import SEATS, Booking
+from tanist.peer.apps.booking import Booking
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_booking_outlives_its_connection_and_its_word_gives_it_back(room: Room
     assert "sesame" not in str(room.events)
 
 
-@pytest.mark.parametrize("n", ["0", "-1", str(SEATS + 1), "9" * 18])
+@pytest.mark.parametrize("n", ["0", "-1", str(Booking.Settings().seats + 1), "9" * 18])
 def test_seats_that_are_not_there_are_refused(room: Room, n: str) -> None:
     assert room.refused("a", "book", n) == "no_such_seat"
     assert room.refused("a", "cancel", n) == "not_booked"

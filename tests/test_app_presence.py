@@ -6,7 +6,9 @@ import pytest
 from app_room import Room, room_of
 
 from tanist.peer.apps import presence as module
-from tanist.peer.apps.presence import SILENT_S, Presence
+from tanist.peer.apps.presence import Presence
+
+SILENT_S = Presence.Settings().seconds
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from tanist.config import PeerConfig
+from tanist.config import ConfigError, PeerConfig, Problem
 from tanist.peer.application.loading import LoadError
 from tanist.peer.cli.exits import Exit, VerbError
 from tanist.peer.cli.up import serve
@@ -107,6 +107,7 @@ async def test_a_peer_that_ends_by_itself_gives_its_status() -> None:
     [
         (ListenError("127.0.0.1:7400", "in use"), Exit.USAGE, "127.0.0.1:7400"),
         (LoadError("--app notes.py:Notes: there is no file"), Exit.USAGE, "notes.py"),
+        (ConfigError([Problem("c.yaml:3:5", "no such setting")]), Exit.USAGE, "c.yaml:3:5: no such setting"),
         (DataLocked(Path("/data/anna"), 77), Exit.FAILED, "process 77"),
         (JournalDamaged("0001.log", 9, "checksum"), Exit.FAILED, "0001.log"),
         (JournalForeign("0001.log", "p2", "p1"), Exit.REFUSED, "0001.log"),

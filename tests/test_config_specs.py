@@ -23,10 +23,10 @@ def test_applications_by_name_file_and_module() -> None:
 
 
 def test_applications_with_their_settings() -> None:
-    assert apps(from_python({"kv": {}, "poll": {"options": ["a", "b"]}}, "x")) == (
-        App(spec="kv"),
-        App(spec="poll", settings={"options": ["a", "b"]}),
-    )
+    kv, poll = apps(from_python({"kv": {}, "poll": {"options": ["a", "b"]}}, "x"))
+    assert kv == App(spec="kv")
+    assert (poll.spec, poll.settings) == ("poll", {"options": ["a", "b"]})
+    assert poll.node == from_python({"options": ["a", "b"]}, "x"), "the application says which of them is wrong"
 
 
 def test_an_application_file_starts_from_the_configurations_folder() -> None:

@@ -99,11 +99,11 @@ def programs() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("place", "code"), programs(), ids=[place for place, _ in programs()])
 def test_programs_on_pages_compile_and_applications_load(place: str, code: str, tmp_path: Path) -> None:
     compile(code, place, "exec", dont_inherit=True)
-    if "(Application)" in code:
+    if found := re.search(r"^class (\w+)\(Application\)", code, re.MULTILINE):
         path = tmp_path / "notes.py"
         path.write_text(code, encoding="utf-8")
-        name, _ = load_application(f"{path}:Notes")
-        assert name == "notes"
+        name, _ = load_application(f"{path}:{found[1]}")
+        assert name == found[1].lower()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

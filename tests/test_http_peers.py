@@ -17,7 +17,7 @@ from tanist.peer.status import Status
 DEADLINE_S = 20.0
 STATUS_FIELDS = {
     "cluster", "id", "name", "address", "http", "role", "safety", "term", "server", "fallbacks", "members", "commit",
-    "applied", "durability", "reach", "since", "version", "apps", "problem", "heals",
+    "applied", "durability", "reach", "since", "version", "apps", "problem", "heals", "settings_differ",
 }  # fmt: skip
 
 

@@ -132,3 +132,15 @@ def test_where_given_entries_part_from_the_log() -> None:
     assert log.parts_from(4, [entry(2)]) == (4, [entry(2)])
     assert log.parts_from(2, [entry(1), entry(3), entry(3)]) == (3, [entry(3), entry(3)])
     assert log.parts_from(3, [entry(2), entry(2)]) == (4, [entry(2)])
+
+
+def test_entries_with_large_bodies_are_too_many_earlier() -> None:
+    log = Log()
+    log.append([entry(1, body=b"x" * size) for size in (10, 10, 100, 10, 10, 1000)])
+    assert log.heavy_before(5, 1000) == 0
+    assert log.heavy_before(5, 120) == 2
+    assert log.heavy_before(5, 119) == 3
+    assert log.heavy_before(6, 10) == 6, "one alone may be too much"
+    log.compact(3)
+    assert log.heavy_before(5, 15) == 4
+    assert log.heavy_before(5, 100) == 0, "what is compacted is not looked at"

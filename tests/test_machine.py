@@ -614,7 +614,7 @@ def test_the_digest_tells_states_apart() -> None:
     [
         (b"", "no snapshot"),
         (b"\xc1", "no snapshot"),
-        (msgspec.msgpack.encode({"version": 3}), "version 3, this program reads up to 2: update this peer"),
+        (msgspec.msgpack.encode({"version": 4}), "version 4, this program reads up to 3: update this peer"),
         (msgspec.msgpack.encode({"version": 1}), "no snapshot"),
     ],
 )

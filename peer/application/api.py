@@ -19,11 +19,13 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, overload
 
+from tanist.peer.application.blob import Blob
 from tanist.peer.application.context import NOBODY, Context, Session
 from tanist.peer.application.definition import MARK, PREPARES, DefinitionError, Mark, Place, define
 from tanist.peer.application.events import Event, Published
 from tanist.peer.application.here import Here, local
 from tanist.peer.application.preparing import Asking, Secret
+from tanist.peer.application.settings import FromFile, LocalPath
 from tanist.peer.application.specification import Specification
 from tanist.peer.application.superseded import Choice, Superseded
 from tanist.peer.errors import Counted, Refused
@@ -32,12 +34,15 @@ __all__ = [
     "NOBODY",
     "Application",
     "Asking",
+    "Blob",
     "Choice",
     "Context",
     "Counted",
     "DefinitionError",
     "Event",
+    "FromFile",
     "Here",
+    "LocalPath",
     "Published",
     "Refused",
     "Secret",

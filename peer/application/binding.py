@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tanist.peer.application.api import Application
+from tanist.peer.application.blob import holds_blobs
 from tanist.peer.application.context import Context
 from tanist.peer.application.specification import Operation, check_text, describe
 from tanist.peer.application.superseded import Choice, Superseded
@@ -20,13 +21,18 @@ Healed = Callable[[Context, Superseded], Choice]
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """An operation of one application: `decode` gives typed arguments from MessagePack, `run` calls the method."""
+    """An operation of one application: `decode` gives typed arguments from MessagePack, `run` calls the method.
+
+    `blob_parameters` may have blobs in them; `keeps_blobs` says whether the application's state may.
+    """
 
     application: Application
     operation: Operation
     context: Context
     decode: Callable[[Any], Any]
     run: Run
+    blob_parameters: tuple[str, ...]
+    keeps_blobs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,13 @@ class BoundApplication:
     closed: Hook | None
     on_heal: str
     healed: Healed | None
+    keeps_blobs: bool
 
 
 def bind(name: str, application: Application, timers: TimerTable) -> BoundApplication:
     """Make an application ready, under the name by which the cluster knows it."""
     context = Context(application, name, timers)
+    keeps_blobs = bool(describe(application).blob_fields)
     operations = {
         operation.name: Bound(
             application,
@@ -56,6 +64,8 @@ def bind(name: str, application: Application, timers: TimerTable) -> BoundApplic
             context,
             _decoder(operation),
             _runner(getattr(application, operation.method), operation),
+            tuple(p.name for p in operation.parameters if holds_blobs(p.hint)),
+            keeps_blobs,
         )
         for operation in describe(application).operations.values()
     }
@@ -69,6 +79,7 @@ def bind(name: str, application: Application, timers: TimerTable) -> BoundApplic
         application.closed if own.closed is not Application.closed else None,
         describe(application).on_heal,
         application.healed if own.healed is not Application.healed else None,
+        keeps_blobs,
     )
 
 

@@ -54,7 +54,7 @@ class Cancel(msgspec.Struct, frozen=True):
 class Context:
     """The surroundings of one command. Reused for the next one: do not keep it."""
 
-    __slots__ = ("_application", "_entry", "_random", "_session", "_timers", "app", "effects", "index")
+    __slots__ = ("_application", "_entry", "_random", "_session", "_timers", "app", "effects", "index", "settings")
 
     def __init__(self, application: Specified, app: str, timers: TimerTable) -> None:
         self._application = application
@@ -64,6 +64,9 @@ class Context:
         self._session: OpenSession | None = None
         self._random: random.Random | None = None
         self.index = 0
+        declared = describe(application).settings
+        self.settings: Any = None if declared is None else declared()
+        """The settings that the cluster uses; None if the application declares none."""
         self.effects: list[Publish | Timer | Cancel] = []
 
     def begin(self, index: int, entry: Entry, session: OpenSession | None) -> None:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from tanist.peer.application import hints
+from tanist.peer.application.blob import holds_blobs, is_blob
 from tanist.peer.application.context import Context
 from tanist.peer.application.here import EVERY_S_MIN, LOCAL
 from tanist.peer.application.preparing import Asking, SecretMark
@@ -32,6 +33,8 @@ HEALED = "healed"
 """The method that decides about superseded commands."""
 EFFECT = "effect"
 """The method that is called for each event, once a peer."""
+SETTINGS = "Settings"
+"""The class of an application's settings, within it."""
 HOOKS = ("opened", "closed", HEALED, EFFECT)
 """Methods that mean something to the machine: no state, command or query may be called so."""
 
@@ -96,6 +99,8 @@ def define(cls: type, base: type, place: Place, on_heal: str | None = None) -> S
         _on_heal(cls, base, on_heal, place),
         prepared,
         _local(cls, base, place),
+        _settings(cls, place),
+        tuple(field.name for field in fields if holds_blobs(field.hint)),
     )
 
 
@@ -114,6 +119,25 @@ def _local(cls: type, base: type, place: Place) -> tuple[LocalWork, ...]:
             raise place.at(function).error(f"{method}() is local work: it cannot be a command or query too")
         found.append(LocalWork(method, float(every_s)))
     return tuple(found)
+
+
+def _settings(cls: type, place: Place) -> type[msgspec.Struct] | None:
+    """The class of an application's settings."""
+    found = getattr(cls, SETTINGS, None)
+    if found is None:
+        return None
+    what = f"{cls.__name__}.{SETTINGS}"
+    if not (isinstance(found, type) and issubclass(found, msgspec.Struct) and found.__struct_config__.frozen):
+        raise place.error(f"{what}: write `class {SETTINGS}(msgspec.Struct, frozen=True)`")
+    try:
+        hints_of = typing.get_type_hints(found, localns=dict(place.names), include_extras=True)
+    except (NameError, TypeError, SyntaxError) as error:
+        raise place.error(f"{what}: its type hints cannot be read: {error}") from error
+    for field in msgspec.structs.fields(found):
+        if field.required:
+            raise place.error(f"{what}.{field.name} has no default: who configures nothing must have one")
+        _check_hint(hints_of[field.name], f"{what}.{field.name} is", place, kept=True)
+    return found
 
 
 def _preparations(
@@ -211,6 +235,8 @@ def _operation(
         raise place.error(f"{method}() does not say what it returns: add `-> …` (`-> None` for nothing)")
     _check_hint(types["return"], f"{method}() returns", place, kept=False)
     parameters = tuple(_parameter(method, p, types, place, secrets=first is Asking) for p in declared[2:])
+    if not mark.internal and any(parameter.is_blob for parameter in parameters[:-1]):
+        raise place.error(f"{method}(): a Blob comes last: its bytes follow whatever else is given")
     return Operation(
         app=app,
         name=name,
@@ -281,6 +307,7 @@ def _parameter(
         is_bytes=bytes in choices and str not in choices,
         compound=hints.is_compound(hint),
         secret=secret,
+        is_blob=is_blob(hint),
     )
 
 

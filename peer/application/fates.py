@@ -24,6 +24,7 @@ from tanist.election.entries import Command, Kind, SessionClosed, SessionOpened
 from tanist.election.opensession import OpenSession
 from tanist.election.sessions import UNKNOWN_SESSION, SessionTable
 from tanist.peer.application.binding import BoundApplication
+from tanist.peer.application.blobstore import BLOBS
 from tanist.peer.application.heals import Fate, HealedEntry, HealRecords, HealReport
 from tanist.peer.application.replies import encode_error, encode_result, error_code
 from tanist.peer.application.runner import UNDECODABLE, Runner
@@ -180,6 +181,9 @@ class Fates:
 
     def _verdict(self, old: ArchivedEntry, command: Command, session: OpenSession, fork: int) -> _Verdict:
         app = self._runner.bound.get(command.app)
+        if command.app == BLOBS and old.acknowledged:
+            # The bytes that a later command names: whatever becomes of that one, it must find them.
+            return self._replayed(command, session)
         if app is None:
             self._runner.miss(command.app)
             return _archived(old, command, NotFound.code)
@@ -188,12 +192,15 @@ class Fates:
             choice = self._own(app, old, command, session, fork)
         match choice:
             case "replay":
-                reply = self._runner.execute(command, session)
-                code = error_code(reply)
-                return _Verdict(Fate.REFUSED if code else Fate.REPLAYED, reply, code)
+                return self._replayed(command, session)
             case "done":
                 return _Verdict(Fate.DONE, encode_result(None))
         return _archived(old, command)
+
+    def _replayed(self, command: Command, session: OpenSession) -> _Verdict:
+        reply = self._runner.execute(command, session)
+        code = error_code(reply)
+        return _Verdict(Fate.REFUSED if code else Fate.REPLAYED, reply, code)
 
     def _own(self, app: BoundApplication, old: ArchivedEntry, command: Command, session: OpenSession, fork: int) -> str:
         """What the application's own function says; `archive` when it fails, or says nothing that is known."""

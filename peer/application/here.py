@@ -13,7 +13,9 @@ the state through queries alone. What they do is not replicated, but for the com
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
+
+from tanist.peer.application.blob import Blob
 
 LOCAL = "__tanist_local__"
 """The attribute by which a method says how often each peer runs it, in seconds."""
@@ -39,6 +41,12 @@ class Ways(Protocol):
     def serves(self) -> bool:
         """Whether the peer serves."""
 
+    def upload(self, file: BinaryIO) -> Blob:
+        """Have a file's bytes kept."""
+
+    def settings(self, app: str) -> Any:
+        """The settings of an application, with what is this peer's own."""
+
 
 class Here:
     """One peer, as local work and effects of one application see it."""
@@ -61,6 +69,11 @@ class Here:
         return self._folder
 
     @property
+    def settings(self) -> Any:
+        """The settings of the application, with what is this peer's own; None if it declares none."""
+        return self._ways.settings(self._app)
+
+    @property
     def serves(self) -> bool:
         """Whether this peer serves at the moment."""
         return self._ways.serves()
@@ -81,6 +94,10 @@ class Here:
     def call(self, command: str, *arguments: Any) -> Any:
         """Have a command of this application done, one that gateways offer; its result. Raises `CallError`."""
         return self._ways.call(self._app, command, arguments)
+
+    def upload(self, file: BinaryIO) -> Blob:
+        """Have the rest of an open file kept, for a command that names it next. Raises `CallError`."""
+        return self._ways.upload(file)
 
     def query(self, name: str, *arguments: Any) -> Any:
         """A query's answer from this peer's state, in plain values; internal ones too. Raises `CallError`."""

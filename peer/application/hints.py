@@ -115,17 +115,18 @@ def _problem(info: Any, kept: bool, seen: set[int]) -> str | None:
             return f"an untyped value {UNTYPED}"
         case inspect.CustomType(cls=cls) if kept:
             return f"`{cls.__name__}` {CUSTOM}"
-    for child in _children(info):
+    for child in children(info):
         found = _problem(child, kept, seen)
         if found:
             return found
     return None
 
 
-def _children(info: Any) -> list[Any]:
-    children = [getattr(info, name) for name in ("type", "item_type", "key_type", "value_type") if hasattr(info, name)]
-    children += getattr(info, "types", ()) + getattr(info, "item_types", ())
-    return children + [field.type for field in getattr(info, "fields", ())]
+def children(info: Any) -> list[Any]:
+    """The types within a type that msgspec has looked at."""
+    found = [getattr(info, name) for name in ("type", "item_type", "key_type", "value_type") if hasattr(info, name)]
+    found += getattr(info, "types", ()) + getattr(info, "item_types", ())
+    return found + [field.type for field in getattr(info, "fields", ())]
 
 
 def text(hint: Any) -> str:

@@ -21,6 +21,7 @@ BUILT_IN = {
     "chat": "tanist.peer.apps.chat:Chat",
     "counter": "tanist.peer.apps.counter:Counter",
     "direct": "tanist.peer.apps.direct:Direct",
+    "files": "tanist.peer.apps.files:Files",
     "guess": "tanist.peer.apps.guess:Guess",
     "hosts": "tanist.peer.apps.hosts:Hosts",
     "kv": "tanist.peer.apps.kv:Kv",
@@ -37,6 +38,7 @@ BUILT_IN = {
     "sums": "tanist.peer.apps.visitors:Sums",
     "tictactoe": "tanist.peer.apps.tictactoe:TicTacToe",
     "todo": "tanist.peer.apps.todo:Todo",
+    "upload": "tanist.peer.apps.upload:Upload",
 }
 """The applications that come along, by name."""
 FIRST = ("chat", "counter", "kv")

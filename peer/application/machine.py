@@ -16,8 +16,10 @@ from tanist.election.entries import Command, Entry, Kind, SessionClosed, Session
 from tanist.election.history import NO_TERM
 from tanist.election.roster import Roster
 from tanist.election.sessions import SessionTable
+from tanist.peer.application.agreed import Agreed
 from tanist.peer.application.api import Application
 from tanist.peer.application.binding import Bound
+from tanist.peer.application.blobstore import BlobStore
 from tanist.peer.application.context import QueryContext
 from tanist.peer.application.events import Published
 from tanist.peer.application.fates import Fates
@@ -84,10 +86,9 @@ class Machine:
         self.on_healed: Callable[[HealReport], None] | None = None
         self.heals = HealRecords()
         self.records = ReignRecords()
+        self.agreed = Agreed({name: describe(app).settings for name, app in self.applications.items()})
         self._runner = Runner(self.applications, self.timers, check=check)
         self._fates = Fates(self.sessions, self._runner, self.heals)
-        # State of applications that this peer lacks: it is not ours to drop.
-        self._foreign: dict[str, bytes] = {}
 
     @property
     def missing(self) -> set[str]:
@@ -98,6 +99,11 @@ class Machine:
     def failures(self) -> list[Failure]:
         """What went wrong since `take_failures`."""
         return self._runner.failures
+
+    @property
+    def blobs(self) -> BlobStore:
+        """The bytes that applications keep."""
+        return self._runner.blobs
 
     @property
     def on_event(self) -> Callable[[Published], None] | None:
@@ -176,6 +182,22 @@ class Machine:
                     self.on_healed(report)
             case Kind.ACCOUNT:
                 self.records.add(decode_statement(entry.body), entry.number)
+            case Kind.SETTINGS:
+                self._use_settings(self.agreed.take(entry.body))
+
+    def _use_settings(self, app: str) -> None:
+        """Have an application use the settings that are agreed on. Those that do not fit its class count as none."""
+        bound = self._runner.bound.get(app)
+        if bound is None:
+            return
+        try:
+            bound.context.settings = self.agreed.of(app)
+        except UNDECODABLE as error:
+            self._runner.note(app, "settings", error)
+
+    def settings_of(self, app: str) -> Any:
+        """The settings that an application of this peer uses; None if it declares none."""
+        return self._runner.bound[app].context.settings
 
     # Timers
 
@@ -206,6 +228,7 @@ class Machine:
         bound, runner = self._find_query(app, name, internal), self._runner
         where = self.applications[app]
         context = QueryContext(where, app, self.timers)
+        context.settings = bound.context.settings
         term = self.reigns[-1].term if self.reigns else NO_TERM
         # Chance of its own: a query's answer need not be the same on every peer.
         entry = Entry(term.number, term.holder, 0, self.time_ns, self.applied, b"")
@@ -240,7 +263,7 @@ class Machine:
     def snapshot(self) -> bytes:
         """The whole state. Raises StateError if an application's state cannot be encoded as it is declared."""
         states = {name: describe(app).codec.encode(app) for name, app in self.applications.items()}
-        states.update(self._foreign)
+        states.update(self._runner.foreign)
         return encode_snapshot(
             Snapshot(
                 version=SNAPSHOT_VERSION,
@@ -253,6 +276,8 @@ class Machine:
                 heals=self.heals.state(),
                 sides=self._fates.state(),
                 records=self.records.state(),
+                settings=self.agreed.state(),
+                blobs=self.blobs.state(),
             )
         )
 
@@ -277,12 +302,17 @@ class Machine:
                 codec.adopt(app, states[name])
             else:
                 codec.begin(app)
-        self._foreign = {n: bytes(raw) for n, raw in snapshot.applications.items() if n not in self.applications}
-        self._runner.missing = set(self._foreign)
+        # State of applications that this peer lacks: it is not ours to drop.
+        foreign = {n: bytes(raw) for n, raw in snapshot.applications.items() if n not in self.applications}
+        self._runner.foreign, self._runner.missing = foreign, set(foreign)
         self.timers.restore(snapshot.timers)
         self.heals.restore(snapshot.heals)
         self._fates.restore(snapshot.sides)
         self.records.restore(snapshot.records)
+        self.blobs.restore(snapshot.blobs)
+        self.agreed.restore(snapshot.settings)
+        for name in self.applications:
+            self._use_settings(name)
         self.reigns = deque(snapshot.reigns, maxlen=REIGNS_MAX)
         self.applied, self.time_ns = snapshot.applied, snapshot.time_ns
 

@@ -12,11 +12,13 @@ gets. It runs once, in a thread, and may take its time and use clock, chance and
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 import msgspec
 
+from tanist.peer.application.blob import Blob
+from tanist.peer.application.files import read_file
 from tanist.peer.application.reporting import without_message
 from tanist.peer.application.specification import Operation, Specified, describe
 from tanist.peer.errors import ApplicationFailed, CallError, Overloaded
@@ -27,6 +29,10 @@ ASK_TIMEOUT_S = 10.0
 """How long a preparation waits for a query's answer: the loop that answers does nothing that takes so long."""
 
 Given = TypeVar("Given")
+
+
+Upload = Callable[[AsyncIterator[bytes]], Coroutine[Any, Any, Blob]]
+"""Has bytes kept, and gives the blob."""
 
 
 class SecretMark:
@@ -40,9 +46,14 @@ Secret = Annotated[Given, SecretMark()]
 class Asking:
     """What a preparation may do besides computing: ask queries of its application, internal ones too."""
 
-    def __init__(self, query: Callable[[str, Sequence[Any]], Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, query: Callable[[str, Sequence[Any]], Any], loop: asyncio.AbstractEventLoop, settings: Any, upload: Upload
+    ) -> None:
         self._query = query
+        self._upload = upload
         self._loop = loop
+        self.settings = settings
+        """The settings of the application, with what is this peer's own; None if it declares none."""
 
     def query(self, name: str, *arguments: Any) -> Any:
         """A query's answer from the state as it is here and now, in plain values.
@@ -51,6 +62,13 @@ class Asking:
         """
         asked = asyncio.run_coroutine_threadsafe(self._ask(name, arguments), self._loop)
         return asked.result(ASK_TIMEOUT_S)
+
+    def upload(self, file: BinaryIO) -> Blob:
+        """Have the rest of an open file kept, for the command that is prepared to name it.
+
+        Raises what keeps that from being done: Refused when there is no room, NoServer, TooLarge.
+        """
+        return asyncio.run_coroutine_threadsafe(self._upload(read_file(file)), self._loop).result()
 
     async def _ask(self, name: str, arguments: Sequence[Any]) -> Any:
         return self._query(name, arguments)
@@ -62,12 +80,10 @@ class Preparations:
     def __init__(self) -> None:
         self._running = 0
 
-    async def run(
-        self, application: Specified, operation: Operation, given: bytes, query: Callable[[str, Sequence[Any]], Any]
-    ) -> Sequence[Any]:
+    async def run(self, application: Specified, operation: Operation, given: bytes, asking: Asking) -> Sequence[Any]:
         """The arguments of a command, from what its caller gave (encoded, and checked already).
 
-        `operation` is the preparation, `query` asks the application. Raises the preparation's own `Refused`,
+        `operation` is the preparation, which gets `asking`. Raises the preparation's own `Refused`,
         Overloaded, or ApplicationFailed, which tells nothing of the arguments: one may be a secret.
         """
         if self._running >= PREPARING_MAX:
@@ -76,7 +92,6 @@ class Preparations:
         method = getattr(_stateless(application), operation.method)
         try:
             arguments = msgspec.msgpack.decode(given, type=operation.arguments)
-            asking = Asking(query, asyncio.get_running_loop())
             values = [getattr(arguments, parameter.name) for parameter in operation.parameters]
             prepared: object = await asyncio.to_thread(method, asking, *values)
         except CallError:

@@ -1,7 +1,8 @@
 """Runs commands, hooks and timers of applications, so that a bug ends in the same reply on every peer."""
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ from tanist.election.entries import Command, Entry
 from tanist.election.opensession import OpenSession
 from tanist.peer.application.api import Application
 from tanist.peer.application.binding import Bound, BoundApplication, Hook, bind
+from tanist.peer.application.blob import Blob, within
+from tanist.peer.application.blobstore import BLOBS, BlobStore
 from tanist.peer.application.context import Cancel, Context, Publish
 from tanist.peer.application.events import Published
 from tanist.peer.application.replies import encode_error, encode_refusal, encode_result
@@ -17,10 +20,12 @@ from tanist.peer.application.reporting import without_message
 from tanist.peer.application.specification import describe
 from tanist.peer.application.state import StateError
 from tanist.peer.application.timers import Timer, TimerTable
-from tanist.peer.errors import ApplicationFailed, BadRequest, Counted, NotFound, Refused
+from tanist.peer.errors import ApplicationFailed, BadRequest, CallError, Counted, NotFound, Refused
 
 FAILURES_MAX = 100
 """Failures kept until `take_failures`: one bug in a loop must not fill memory; the first ones tell the most."""
+BLOB_UNKNOWN = "blob_unknown"
+"""The code of a command that names bytes which are not here."""
 MISSING_MAX = 100
 """Names of missing applications kept: a client can make up any number of them."""
 
@@ -60,6 +65,9 @@ class Runner:
         self._timers = timers
         self.bound = {name: bind(name, app, timers) for name, app in applications.items()}
         self._events_of_entry = 0
+        self.blobs = BlobStore(self._in_state)
+        self.foreign: Mapping[str, bytes] = {}
+        """State of applications that this peer lacks."""
 
     def at(self, index: int, entry: Entry) -> None:
         """What runs from now on does so because of this entry."""
@@ -69,12 +77,22 @@ class Runner:
         """Have a session's command done; its reply."""
         app = self.bound.get(command.app)
         if app is None:
+            if command.app == BLOBS:
+                return self._of_blobs(command, session)
             self.miss(command.app)
             return encode_error(NotFound.code, f"no application {command.app[:100]!r} here")
         bound = app.operations.get(command.name)
         if bound is None or not bound.operation.is_command or bound.operation.internal:
             return encode_error(NotFound.code, f"{command.app} has no command {command.name[:100]!r}")
         return self._run(bound, session, command.arguments)
+
+    def _of_blobs(self, command: Command, session: OpenSession) -> bytes:
+        try:
+            return encode_result(self.blobs.execute(command, session.id, self.entry.time_ns))
+        except CallError as refused:
+            return encode_error(refused.code, refused.message)
+        except UNDECODABLE:
+            return encode_error(BadRequest.code, "this is no part of an upload")
 
     def fire(self, timer: Timer) -> None:
         """Run the command of a timer."""
@@ -93,6 +111,8 @@ class Runner:
             arguments = bound.decode(raw_arguments)
         except UNDECODABLE:
             return encode_error(BadRequest.code, f"the arguments do not fit {bound.operation.usage}")
+        if bound.blob_parameters and not self._has_blobs(bound, arguments, session):
+            return encode_error(BLOB_UNKNOWN, "its bytes are not here: upload them first")
         try:
             reply = encode_result(bound.run(context, arguments))
         except Refused as refused:
@@ -113,7 +133,27 @@ class Runner:
                 self._carry_out(context)
         if self.check:
             self._check_state(bound.application, context.app, bound.operation.name)
+        if bound.keeps_blobs:
+            self.blobs.changed()
         return reply
+
+    def _has_blobs(self, bound: Bound, arguments: Any, session: OpenSession | None) -> bool:
+        """Whether all blobs that a command names are here; from now on none of them is held for its session."""
+        named = [b for name in bound.blob_parameters for b in within(getattr(arguments, name)) if b is not None]
+        if session is not None:
+            self.blobs.named(session.id, named)
+        return all(self.blobs.parts(blob) is not None for blob in named)
+
+    def _in_state(self) -> Iterator[Blob | None] | None:
+        """Walk through all states that may name a blob; None if there are some that nobody here can read."""
+        if self.foreign:
+            return None
+        applications = [app.application for app in self.bound.values()]
+        return chain.from_iterable(
+            within(getattr(application, name))
+            for application in applications
+            for name in describe(application).blob_fields
+        )
 
     def call_hooks(self, name: str, session: OpenSession) -> None:
         """Tell all applications that a session has `opened` or `closed`."""
@@ -121,6 +161,8 @@ class Runner:
             hook: Hook | None = app.opened if name == "opened" else app.closed
             if hook is not None:
                 self.guarded(app, name, session, hook)
+        if name == "closed":
+            self.blobs.ended(session.id)
 
     def guarded(self, app: BoundApplication, name: str, session: OpenSession, hook: Callable[[Context], Any]) -> Any:
         """Call a method that may do what a command may; what it returns, None if it failed."""
@@ -133,6 +175,8 @@ class Runner:
             self.note(app.name, name, error)
             return None
         self._carry_out(context)
+        if app.keeps_blobs:
+            self.blobs.changed()
         return result
 
     def _carry_out(self, context: Context) -> None:

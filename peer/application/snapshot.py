@@ -4,15 +4,16 @@ import msgspec
 
 from tanist.election.history import Term
 from tanist.election.sessions import SessionsState
+from tanist.peer.application.blobstore import BlobsState
 from tanist.peer.application.heals import HealsState
 from tanist.peer.application.sides import Side
 from tanist.peer.application.timers import TimersState
 from tanist.peer.past.records import RecordState
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 """Raised when an older program could not read the form any more; older versions are read.
 
-1 had no heals, and of sessions neither gaps nor what had become of ended ones.
+2 had no settings and no blobs. 1 had no heals, and of sessions neither gaps nor what had become of ended ones.
 """
 
 
@@ -41,6 +42,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     heals: HealsState = HealsState()
     sides: list[Side] = []
     records: list[RecordState] = []
+    settings: dict[str, bytes] = {}
+    blobs: BlobsState = BlobsState()
 
 
 class _Version(msgspec.Struct):

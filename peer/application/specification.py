@@ -5,12 +5,13 @@ Gateways, the command line and consoles know an application by this alone.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import msgspec
 
 from tanist.election.entries import BODY_BYTES_MAX
 from tanist.peer.application import hints
+from tanist.peer.application.blob import Blob
 from tanist.peer.application.state import StateCodec
 from tanist.peer.errors import BadRequest, NotFound, TooLarge
 
@@ -31,6 +32,7 @@ class Parameter:
     is_bytes: bool
     compound: bool
     secret: bool = False
+    is_blob: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,17 @@ class Operation:
     result: Any
     doc: str
     arguments: type[msgspec.Struct]
+
+    @property
+    def blob(self) -> Parameter | None:
+        """The argument that is bytes, which a gateway takes from its client: always the last one."""
+        last = self.parameters[-1] if self.parameters else None
+        return last if last is not None and last.is_blob else None
+
+    @property
+    def gives_blob(self) -> bool:
+        """Whether its result is bytes, which a gateway gives as they are."""
+        return self.result is Blob or Blob in get_args(self.result)
 
     @property
     def kind(self) -> str:
@@ -79,7 +92,8 @@ class Specification:
     operation whose method is the preparation. What it returns are the arguments of the command in `operations`.
 
     `on_heal` is what becomes of its acknowledged commands that a split superseded: `replay` or `archive`, or `own` if
-    its method `healed` says.
+    its method `healed` says. `settings` is the class of its settings, None if it has none;
+    `blob_fields` are the names of its state that may have blobs in it.
     """
 
     name: str
@@ -90,6 +104,8 @@ class Specification:
     on_heal: str
     prepared: Mapping[str, Operation]
     local: tuple[LocalWork, ...]
+    settings: type[msgspec.Struct] | None = None
+    blob_fields: tuple[str, ...] = ()
 
     @property
     def commands(self) -> list[Operation]:

@@ -1,13 +1,13 @@
 """Seats, each booked once."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from tanist.peer.application import Application, Context, Event, Refused, command, query
 
-SEATS = 40
-"""Seats of the hall, from 1."""
+SEATS_MAX = 10_000
+"""Seats of a hall: all are told in one answer."""
 WORD_LENGTH_MAX = 64
 """Characters of the word by which a booking is known again."""
 
@@ -50,19 +50,25 @@ class Booking(Application):
     goes to whom it was promised, and one that has been booked here is refused, so that no seat is anybody's twice.
     """
 
+    class Settings(msgspec.Struct, frozen=True):
+        """The hall."""
+
+        seats: Annotated[int, msgspec.Meta(ge=1, le=SEATS_MAX)] = 40
+        """Its seats, from 1."""
+
     holders: dict[int, Holder]
     """Seat to who has it."""
 
     @query
     def seats(self, ctx: Context) -> list[Seat]:
         """All seats: free, booked, or yours."""
-        return [Seat(number, self._state(ctx, number)) for number in range(1, SEATS + 1)]
+        return [Seat(number, self._state(ctx, number)) for number in range(1, ctx.settings.seats + 1)]
 
     @command
     def book(self, ctx: Context, n: int, word: str = "") -> str:
         """Book a seat, with a word of yours if you may come back by another connection."""
-        if not 1 <= n <= SEATS:
-            raise Refused(f"Seats are 1 to {SEATS}", "no_such_seat")
+        if not 1 <= n <= ctx.settings.seats:
+            raise Refused(f"Seats are 1 to {ctx.settings.seats}", "no_such_seat")
         if len(word) > WORD_LENGTH_MAX:
             raise Refused(f"A word has at most {WORD_LENGTH_MAX} characters", "bad_word")
         if n in self.holders:

@@ -1,5 +1,7 @@
 """Notifications from the administrator to everybody."""
 
+import msgspec
+
 from tanist.peer.application import (
     Application,
     Asking,
@@ -13,7 +15,7 @@ from tanist.peer.application import (
     query,
 )
 from tanist.peer.apps.checks import checked_text
-from tanist.peer.apps.passwords import PASSWORD_LENGTH_MAX, Tries, hashed, new_salt
+from tanist.peer.apps.passwords import PASSWORD_LENGTH_MAX, Tries, hashed, new_salt, read_hash
 
 TEXT_LENGTH_MAX = 1000
 """Characters of a notification: it interrupts people."""
@@ -31,9 +33,18 @@ class Notified(Event):
 class Notifications(Application):
     """Notifications from the administrator; everybody who is connected hears each once.
 
-    The first to say `ADMIN password` chooses the password; from then on it takes that one. Only a hash of it enters the
-    log, with a salt, made where it was typed in.
+    The first to say `ADMIN password` chooses the password, unless the settings have its hash; from then on it takes
+    that one. Only a hash of it enters the log, with a salt, made where it was typed in.
     """
+
+    class Settings(msgspec.Struct, frozen=True):
+        """Who is the administrator."""
+
+        admin: str = ""
+        """The hash of the password, as `python -m tanist.peer.apps.passwords` makes it; empty: the first chooses."""
+
+        def __post_init__(self) -> None:
+            read_hash(self.admin)
 
     salt: bytes
     proof: bytes
@@ -48,6 +59,8 @@ class Notifications(Application):
         """Become the administrator; the first time, choose the password."""
         if wait_s := self.tries.wait_s(ctx.time_ns):
             raise Refused(f"Too many wrong tries: wait {wait_s:.0f} s", "too_many_tries")
+        if not self.proof:
+            self.salt, self.proof = read_hash(ctx.settings.admin)
         if not self.proof:
             self.salt, self.proof = salt, proof
         if proof != self.proof:
@@ -68,7 +81,7 @@ class Notifications(Application):
     @query(internal=True)
     def kept_salt(self, ctx: Context) -> bytes:
         """The salt of the password, empty until one is chosen."""
-        return self.salt
+        return self.salt or read_hash(ctx.settings.admin)[0]
 
     @command
     def broadcast(self, ctx: Context, text: str) -> str:

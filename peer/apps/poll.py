@@ -1,5 +1,7 @@
 """A poll: one question, one vote a client."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from tanist.peer.application import Application, Choice, Context, Event, Refused, Superseded, command, query
@@ -35,6 +37,14 @@ class Tally(msgspec.Struct, frozen=True):
         return "\n".join([self.question, *rows])
 
 
+def checked_question(question: str, options: Sequence[str]) -> Question:
+    """A question as it can be asked, each text in one line. Refuses what cannot be."""
+    offered = [checked_text(option, TEXT_LENGTH_MAX, "option") for option in options]
+    if not 2 <= len(offered) <= OPTIONS_MAX or len(dict.fromkeys(offered)) < len(offered):
+        raise Refused(f"A poll has 2 to {OPTIONS_MAX} different options", "bad_options")
+    return Question(checked_text(question, TEXT_LENGTH_MAX, "question"), offered)
+
+
 class Asked(Event):
     """There is a new question."""
 
@@ -53,8 +63,19 @@ class Voted(Event):
 class Poll(Application):
     """A poll: one question, one vote a client. While its asker is here, nobody else asks another."""
 
-    question: str = "Which way do you go to work?"
-    options: list[str] = ["On foot", "By bicycle", "By bus or train", "By car"]
+    class Settings(msgspec.Struct, frozen=True):
+        """What is asked until somebody asks something else."""
+
+        question: str = "Which way do you go to work?"
+        """What is asked."""
+        options: tuple[str, ...] = ("On foot", "By bicycle", "By bus or train", "By car")
+        """What can be chosen."""
+
+        def __post_init__(self) -> None:
+            checked_question(self.question, self.options)
+
+    present: Question | None
+    """What was asked since; None while it is what the settings say."""
     votes: dict[str, int]
     """Session to option, from 0."""
     asker: str
@@ -69,25 +90,22 @@ class Poll(Application):
         """Ask something else; the options stand between commas."""
         if self.asker not in ("", ctx.session.id):
             raise Refused("Who asked the question is still here: only that one asks another", "not_yours")
-        offered = [checked_text(o, TEXT_LENGTH_MAX, "option") for o in options.split(",")]
-        if not 2 <= len(offered) <= OPTIONS_MAX or len(dict.fromkeys(offered)) < len(offered):
-            raise Refused(f"A poll has 2 to {OPTIONS_MAX} different options, between commas", "bad_options")
-        self.question = checked_text(question, TEXT_LENGTH_MAX, "question")
-        self.options, self.votes = offered, {}
+        self.present, self.votes = checked_question(question, options.split(",")), {}
         self.asker, self.asked = ctx.session.id, ctx.index
-        ctx.publish(Asked(self.question, offered), but=ctx.session)
+        ctx.publish(Asked(self.present.question, self.present.options), but=ctx.session)
         return "OK"
 
     @query
     def poll(self, ctx: Context) -> Question:
         """The question and its options."""
-        return Question(self.question, self.options)
+        return self.present or checked_question(ctx.settings.question, ctx.settings.options)
 
     @command
     def vote(self, ctx: Context, n: int) -> str:
         """Vote for option n, once."""
-        if not 1 <= n <= len(self.options):
-            raise Refused(f"Options are 1 to {len(self.options)}", "bad_option")
+        options = len(self.poll(ctx).options)
+        if not 1 <= n <= options:
+            raise Refused(f"Options are 1 to {options}", "bad_option")
         if ctx.session.id in self.votes:
             raise Refused("You have voted", "already_voted")
         if len(self.votes) >= VOTERS_MAX:
@@ -99,10 +117,11 @@ class Poll(Application):
     @query
     def results(self, ctx: Context) -> Tally:
         """How many voted for what."""
-        tally = [0] * len(self.options)
+        asked = self.poll(ctx)
+        tally = [0] * len(asked.options)
         for choice in self.votes.values():
             tally[choice] += 1
-        return Tally(self.question, self.options, tally)
+        return Tally(asked.question, asked.options, tally)
 
     def closed(self, ctx: Context) -> None:
         """Somebody left: a vote stays, and anybody may ask the next question."""

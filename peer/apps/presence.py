@@ -1,12 +1,12 @@
 """Who is here."""
 
+from typing import Annotated
+
 import msgspec
 
 from tanist.peer.application import Application, Context, Event, Refused, command
 from tanist.peer.apps.checks import checked_name
 
-SILENT_S = 10.0
-"""Who was not heard for so long is gone."""
 LOOK_BACK_S_MAX = 86_400.0
 """How far back one may ask: a day."""
 NAMES_MAX = 1000
@@ -50,6 +50,12 @@ class Presence(Application, on_heal="archive"):
     After a split no heartbeat of the other side is made up for: it would say of a moment in the past that it is now.
     """
 
+    class Settings(msgspec.Struct, frozen=True):
+        """How patient it is."""
+
+        seconds: Annotated[float, msgspec.Meta(gt=0, le=LOOK_BACK_S_MAX)] = 10.0
+        """Who was not heard for so long is gone."""
+
     heard: dict[str, Heard]
     """By name, the one heard longest ago first."""
 
@@ -58,7 +64,7 @@ class Presence(Application, on_heal="archive"):
         """Say that you are here."""
         checked_name(name)
         # Before anything changes: it refuses when there are too many timers.
-        timer = ctx.after(SILENT_S, self.leave, name)
+        timer = ctx.after(ctx.settings.seconds, self.leave, name)
         before = self.heard.pop(name, None)
         if before is not None and before.timer:
             ctx.cancel(before.timer)
@@ -70,8 +76,10 @@ class Presence(Application, on_heal="archive"):
         return "OK"
 
     @command
-    def status(self, ctx: Context, seconds: float = SILENT_S) -> list[Here]:
+    def status(self, ctx: Context, seconds: float | None = None) -> list[Here]:
         """Who was heard within the last seconds. A command, since only the log knows what time it is now."""
+        if seconds is None:
+            seconds = ctx.settings.seconds
         if not 0 < seconds <= LOOK_BACK_S_MAX:
             raise Refused(f"Seconds are more than 0, and at most {LOOK_BACK_S_MAX:.0f}", "bad_seconds")
         ages = {name: (ctx.time_ns - heard.time_ns) / 1e9 for name, heard in self.heard.items()}

@@ -1,5 +1,7 @@
 """Questions of a quiz, and a first few."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from tanist.peer.application import Event, Refused
@@ -53,17 +55,17 @@ class Question(msgspec.Struct, frozen=True):
         return Asked(number, total, self.text, choice)
 
 
-FIRST_QUIZ = [
+FIRST_QUIZ = (
     Question("Which planet is nearest to the sun?", ["Venus", "Mercury", "Mars"], 2),
     Question("How many bits are in a byte?", ["4", "8", "16"], 2),
     Question("Which is the longest river of Europe?", ["The Volga", "The Danube", "The Rhine"], 1),
     Question("What does the H in HTTP stand for?", ["Host", "Header", "Hypertext"], 3),
     Question("How many of five votes are a majority?", ["2", "3", "4"], 2),
-]
+)
 """The questions until others are loaded."""
 
 
-def checked_questions(questions: list[Question]) -> list[Question]:
+def checked_questions(questions: Sequence[Question]) -> list[Question]:
     """Questions as they can be asked, each text in one line. Refuses what cannot be."""
     if not 1 <= len(questions) <= QUESTIONS_MAX:
         raise Refused(f"A quiz has 1 to {QUESTIONS_MAX} questions", "bad_questions")

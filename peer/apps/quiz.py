@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tanist.peer.application import Choice, Context, Event, Refused, Superseded, command, query
+from tanist.peer.application import Choice, Context, Event, FromFile, Refused, Superseded, command, query
 from tanist.peer.apps.names import Named
 from tanist.peer.apps.questions import FIRST_QUIZ, Question, Shown, checked_questions
 
@@ -43,7 +43,19 @@ class Quiz(Named):
 
     TAKE = "Join first: JOIN name"
 
-    questions: list[Question] = FIRST_QUIZ
+    class Settings(msgspec.Struct, frozen=True):
+        """The questions until others are loaded."""
+
+        questions: FromFile[tuple[Question, ...]] = FIRST_QUIZ
+        """Each with its `text`, `options`, and the number of the right one as `answer`, from 1."""
+
+        def __post_init__(self) -> None:
+            checked_questions(self.questions)
+
+    loaded: list[Question]
+    """The questions that were loaded, none while they are those of the settings."""
+    questions: list[Question]
+    """The questions of the quiz that runs, or ran last."""
     points: dict[str, int]
     """By name: who comes back under the same name goes on."""
     number: int
@@ -63,6 +75,7 @@ class Quiz(Named):
             self.points.setdefault(name, 0)
             ctx.publish(self._question().asked(self.number, len(self.questions)), to=ctx.session)
         else:
+            self.questions = self.loaded or checked_questions(ctx.settings.questions)
             self.points = dict.fromkeys(self.taken, 0)
             self.number, self.answered, self.timer = 1, {}, timer
             ctx.publish(self._question().asked(self.number, len(self.questions)))
@@ -102,7 +115,7 @@ class Quiz(Named):
         """Take other questions for the next quiz; their number."""
         if self.number:
             raise Refused("A quiz is running", "running")
-        self.questions = checked_questions(questions)
+        self.loaded = checked_questions(questions)
         return len(questions)
 
     @command(internal=True)

@@ -1,8 +1,9 @@
 """Asking a running peer over HTTP, with the standard library alone, so that a verb answers at once."""
 
 import http.client
+import os
 import socket
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -54,6 +55,19 @@ class Client:
             self._decoded(status, body)
         return body
 
+    def get_bytes(self, path: str, arguments: dict[str, str], timeout_s: float) -> bytes:
+        """Read what is bytes. Raises `VerbError`."""
+        status, body = self._ask("GET", f"{path}?{urlencode(arguments)}", None, {}, timeout_s)
+        if status != http.client.OK:
+            self._decoded(status, body)
+        return body
+
+    def put(self, path: str, arguments: dict[str, str], file: BinaryIO, timeout_s: float, key: str) -> Any:
+        """Have something done with the bytes of an open file; gives the decoded JSON. Raises `VerbError`."""
+        headers = {"Content-Length": str(os.fstat(file.fileno()).st_size), "Idempotency-Key": key}
+        target = f"{path}?{urlencode({**arguments, 'timeout': f'{timeout_s:g}'})}"
+        return self._decoded(*self._ask("PUT", target, file, headers, timeout_s + SPARE_S))
+
     def post(self, path: str, body: dict[str, Any], timeout_s: float, key: str = "") -> Any:
         """Have something done, in `timeout_s` seconds at the peer; gives the decoded JSON. Raises `VerbError`."""
         headers = {"Content-Type": "application/json"}
@@ -63,7 +77,7 @@ class Client:
         return self._decoded(*self._ask("POST", target, msgspec.json.encode(body), headers, timeout_s + SPARE_S))
 
     def _ask(
-        self, method: str, target: str, body: bytes | None, headers: dict[str, str], timeout_s: float
+        self, method: str, target: str, body: bytes | BinaryIO | None, headers: dict[str, str], timeout_s: float
     ) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=CONNECT_S)
         try:

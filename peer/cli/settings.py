@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tanist.config import ConfigError, Loaded, load
+from tanist.config import ConfigError, Loaded, PeerConfig, load
 from tanist.peer.cli.exits import Exit, VerbError
 
 VERB_VARIABLES = frozenset(
@@ -47,9 +47,27 @@ def load_settings(file: str | None, flags: Mapping[str, object]) -> Loaded:
     try:
         return load(Path(file) if file else None, environment, flags)
     except ConfigError as error:
-        count = len(error.problems)
-        head = "the configuration cannot be used:" if count == 1 else f"the configuration has {count} problems:"
-        raise VerbError(Exit.USAGE, "\n".join([head, *(f"  {problem}" for problem in error.problems)])) from None
+        raise unusable(error) from None
+
+
+def unusable(error: ConfigError) -> VerbError:
+    """What a verb ends with that cannot use its configuration."""
+    count = len(error.problems)
+    head = "the configuration cannot be used:" if count == 1 else f"the configuration has {count} problems:"
+    return VerbError(Exit.USAGE, "\n".join([head, *(f"  {problem}" for problem in error.problems)]))
+
+
+def check_applications(config: PeerConfig) -> None:
+    """Load the applications and read their settings; raises `VerbError` that names every problem."""
+    from tanist.peer.agreeing import load_applications
+    from tanist.peer.application.loading import LoadError
+
+    try:
+        load_applications(config, {})
+    except ConfigError as error:
+        raise unusable(error) from None
+    except LoadError as error:
+        raise VerbError(Exit.USAGE, str(error)) from None
 
 
 def election_log() -> Path:

@@ -30,6 +30,9 @@ def status_lines(status: Answer) -> list[str]:
     ]
     if heals := status.get("heals"):
         lines.append(f"{heals} split{'s' if heals > 1 else ''} healed: tanist heals tells what became of the writes")
+    if others := status.get("settings_differ"):
+        told = f"configured here with other settings than the cluster uses, which hold: {', '.join(others)}"
+        lines.append(paint(safe(told), "warn"))
     if server is not None and status.get("problem"):
         lines.append(paint(safe(status["problem"]), "warn"))
     lines += ["", paint("If it dies, who serves on", "strong"), *fallback_lines(status)]

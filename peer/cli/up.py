@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from tanist.config import PeerConfig
+from tanist.config import ConfigError, PeerConfig
 from tanist.peer.application.loading import LoadError
 from tanist.peer.cli.console import console_beside
 from tanist.peer.cli.exits import Exit, VerbError
 from tanist.peer.cli.joining import introduction
 from tanist.peer.cli.output import complain, say
-from tanist.peer.cli.settings import load_settings
+from tanist.peer.cli.settings import load_settings, unusable
 from tanist.peer.errors import CallError
 from tanist.peer.opening import exit_code
 from tanist.peer.status import Status
@@ -82,6 +82,8 @@ async def serve(config: PeerConfig, make_peer: Callable[[], RunnablePeer]) -> in
         complain("handing over, then ending; Ctrl-C again ends at once")
         await peer.stop(hand_over=True)
         return Exit.OK
+    except ConfigError as error:
+        raise unusable(error) from None
     except (LoadError, StorageError, TransportError, CallError) as error:
         raise VerbError(Exit(exit_code(error)), str(error)) from error
 

@@ -271,7 +271,9 @@ def call(
     app: Annotated[str, Parameter(help="The application.")],
     command: Annotated[str, Parameter(help="The command or query.")],
     /,
-    *arguments: Annotated[str, Parameter(help="Values in order, or name=value.", allow_leading_hyphen=True)],
+    *arguments: Annotated[
+        str, Parameter(help="Values in order, or name=value; for bytes the path of a file.", allow_leading_hyphen=True)
+    ],
     at: At = AT,
     timeout: Timeout = TIMEOUT_S,
     json: Json = False,
@@ -302,7 +304,9 @@ def call(
     answer = ask(client, app, command, arguments, timeout_s=timeout, key=key, read=read or "")
     if client.superseded:
         complain(f"a split healed, and commands acknowledged here do not hold ({client.superseded}): see tanist heals")
-    if json:
+    if isinstance(answer, bytes):
+        sys.stdout.buffer.write(answer)
+    elif json:
         say_json(answer)
     elif text := value_lines(answer.get("lines", answer.get("result"))):
         say(text)
@@ -407,9 +411,9 @@ def check(
     flags: PeerFlags | None = None,
 ) -> int:
     """Say all that is wrong with a configuration, each with its place, or that nothing is."""
-    from tanist.peer.cli.settings import load_settings
+    from tanist.peer.cli.settings import check_applications, load_settings
 
-    load_settings(file or config, (flags or PeerFlags()).given())
+    check_applications(load_settings(file or config, (flags or PeerFlags()).given()).config)
     say("The configuration is good.")
     return Exit.OK
 

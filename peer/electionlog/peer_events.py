@@ -207,6 +207,15 @@ class EffectsLost(PeerEvent, frozen=True):
     events: int
 
 
+class SettingsDiffer(PeerEvent, frozen=True):
+    """This peer is configured with other settings of an application than the cluster uses; the cluster's hold."""
+
+    line = "settings of {app} are not those that the cluster uses, which hold here too: {settings}"
+    level = "warning"
+    app: str
+    settings: list[str]
+
+
 class FaultInjected(PeerEvent, frozen=True):
     """A failure was injected into this peer on purpose, for `for_ms`; `fault` is its name until it ends."""
 

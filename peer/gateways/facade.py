@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tanist.peer.application.blob import Blob
 from tanist.peer.past.views import ReignSummary, Why
 from tanist.peer.status import HealView, Reply, Status
 
@@ -55,6 +56,12 @@ class GatewayClient(Protocol):
     def replace(self, session: str) -> None:
         """End the session that this client was before, at a peer that it lost."""
 
+    async def upload(self, source: AsyncIterator[bytes]) -> Blob:
+        """Have bytes kept, for a command that names them next."""
+
+    def parts_of(self, blob: Blob) -> Sequence[bytes]:
+        """The bytes of a blob in their order."""
+
     def close(self, why: str) -> None:
         """It is gone."""
 
@@ -82,6 +89,10 @@ class GatewayPeer(Protocol):
         self, app: str, query: str, arguments: Sequence[Any], *, read: str = "local", timeout_s: float = 10.0
     ) -> object:
         """Read, locally, at the server, or linearizably."""
+
+    @property
+    def own_client(self) -> GatewayClient:
+        """The client of those who have no connection to keep."""
 
     def open_client(self) -> GatewayClient:
         """A client with a session of its own, for a connection."""

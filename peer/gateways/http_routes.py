@@ -6,6 +6,7 @@
 | GET /apps, /apps/APP | lists applications, their commands and queries; a browser gets an application's page |
 | GET /pages/FILE | what the pages of applications are made of |
 | POST /apps/APP/COMMAND | has a command done |
+| PUT /apps/APP/COMMAND | has a command done whose last argument is bytes, the body |
 | GET /apps/APP/QUERY | reads |
 | GET /events | WebSocket of events |
 | GET /client | WebSocket of a client, with a session of its own |
@@ -27,6 +28,7 @@ from tanist.peer.gateways import http_drills
 from tanist.peer.gateways.directory import Directory
 from tanist.peer.gateways.facade import GatewayPeer
 from tanist.peer.gateways.http_answers import JsonAnswer, MethodNotAllowed, json_answer
+from tanist.peer.gateways.http_blobs import BlobAnswer, allowed, with_body
 from tanist.peer.gateways.http_clients import ClientSockets
 from tanist.peer.gateways.http_events import EventSockets
 from tanist.peer.gateways.http_page import CONTENT_SECURITY_POLICY, PAGE
@@ -120,12 +122,14 @@ class Routes:
                 return json_answer(self._directory.describe(app), extra=f"Vary: {VARY}\r\n".encode())
             case "POST", ["", "apps", app, name]:
                 return await self._command(request, app, name, query)
+            case "PUT", ["", "apps", app, name]:
+                return await self._put(request, app, name, query)
             case "GET" | "HEAD", ["", "apps", app, name]:
                 return await self._query(app, name, query)
             case _, ["", "apps", app]:
                 raise MethodNotAllowed(f"{path} is read: use GET", "GET, HEAD")
             case _, ["", "apps", app, name]:
-                kind = "POST" if self._directory.find(app, name).is_command else "GET, HEAD"
+                kind = allowed(self._directory.find(app, name))
                 raise MethodNotAllowed(f"{app} {name} takes {kind}, not {method}", kind)
         raise NotFound(f"there is no {path[:100]} here; commands and queries are at /apps/APP/NAME")
 
@@ -144,7 +148,16 @@ class Routes:
             self._bodies.release(reserved)
         return json_answer(_told(operation, reply.result) | {"receipt": reply.receipt})
 
-    async def _query(self, app: str, name: str, query: str) -> JsonAnswer:
+    async def _put(self, request: web.BaseRequest, app: str, name: str, query: str) -> JsonAnswer:
+        operation, given = self._directory.find(app, name), parse_query(query)
+        timeout_s = timeout_from(given)
+        given.pop("timeout", None)
+        key = key_from(request.headers)
+        arguments = await with_body(self._peer.own_client, self._directory, request, operation, given)
+        reply = await self._peer.call(app, name, *arguments, idempotency_key=key, timeout_s=timeout_s)
+        return json_answer(_told(operation, reply.result) | {"receipt": reply.receipt})
+
+    async def _query(self, app: str, name: str, query: str) -> web.StreamResponse:
         operation = self._directory.find(app, name)
         if operation.is_command:
             raise MethodNotAllowed(f"{name} of {app} is a command: use POST with a JSON body", "POST")
@@ -160,6 +173,10 @@ class Routes:
         texts = {n: from_query(declared[n], v) if n in declared else v for n, v in given.items()}
         arguments = in_order(operation, self._directory.convert(app, operation, texts))
         result = await self._peer.look_up(app, name, arguments, read=read, timeout_s=timeout_s)
+        if operation.gives_blob:
+            if result is None:
+                raise NotFound(f"{app} {name}: there is none such")
+            return BlobAnswer(self._peer.own_client, result)
         # All callers of this gateway share one session: an error would hit whoever comes next, a header hurts nobody.
         superseded = self._peer.superseded()
         extra = f"{SUPERSEDED_HEADER}: {superseded}\r\n".encode() if superseded else b""

@@ -2,15 +2,21 @@
 
 An answer is `OK` with what there is to say, or `ERROR` with the reason. An answer of several lines is `OK`, the lines,
 and a line with a dot alone; a line of it that begins with a dot gets another before it. Events are lines of their own.
+
+A command that takes bytes ends with their number, and they follow the line: `UPLOAD name size`. An answer that is bytes
+is `OK size`, and they follow.
 """
 
 from typing import Any
 
+import msgspec
+
+from tanist.peer.application.blob import BLOB_BYTES_MAX, Blob
 from tanist.peer.application.events import Published
 from tanist.peer.application.specification import Operation, Specified
 from tanist.peer.errors import BadRequest, CallError
 from tanist.peer.gateways import words
-from tanist.peer.gateways.tcp import Connection, Serving, TcpGateway, TooLong
+from tanist.peer.gateways.tcp import Connection, Incoming, Serving, TcpGateway, TooLong
 
 BLANK = str.maketrans(dict.fromkeys(map(chr, [*range(32), 127, *range(128, 160), 8232, 8233]), " "))
 """Control characters become spaces: no text steers a terminal, or forges a line."""
@@ -39,25 +45,46 @@ class LineGateway(TcpGateway):
                     connection.send(b"OK\n")
                     return
                 if word:
-                    connection.send(await self._answer(connection, line))
+                    size = words.bytes_after(self._application, line)
+                    if size is not None and size > BLOB_BYTES_MAX:
+                        # What comes now is these bytes, or the next command: nobody can tell.
+                        connection.send(error(f"at most {BLOB_BYTES_MAX} bytes are kept; the connection ends"))
+                        await connection.linger()
+                        return
+                    connection.send(await self._answer(connection, line, size))
                 if connection.ended:
                     return
         except TooLong as long:
             connection.send(error(str(long)))
             await connection.linger()
 
-    async def _answer(self, connection: Connection, line: str) -> bytes:
+    async def _answer(self, connection: Connection, line: str, size: int | None) -> bytes:
+        """The answer to a line that so many bytes follow; b"" when it is sent already."""
+        incoming = connection.incoming(size or 0)
         try:
-            if line.strip().lower() == "help":
-                return answer(words.help_lines(self._application), several=True)
-            operation, given = words.read(self._application, line)
-            if operation.is_command:
-                result = await connection.call(operation.name, *given)
-            else:
-                result = connection.query(operation.name, *given)
-            return done(operation, result)
+            return await self._done(connection, line, incoming)
         except CallError as why:
-            return undone(why)
+            told = undone(why)
+        # The next line begins behind the bytes, whatever became of them.
+        async for _ in incoming:
+            pass
+        return told
+
+    async def _done(self, connection: Connection, line: str, incoming: Incoming) -> bytes:
+        if line.strip().lower() == "help":
+            return answer(words.help_lines(self._application), several=True)
+        operation, given = words.read(self._application, line)
+        if operation.blob is not None:
+            given[-1] = await connection.upload(incoming)
+        if operation.is_command:
+            result = await connection.call(operation.name, *given)
+        else:
+            result = connection.query(operation.name, *given)
+        if operation.gives_blob and result is not None:
+            blob = msgspec.convert(result, type=Blob)
+            await connection.send_whole([b"OK %d\n" % blob.size, *connection.parts_of(blob)])
+            return b""
+        return done(operation, result)
 
     def told(self, connection: Connection, happened: Published) -> bytes:
         """An event's line."""

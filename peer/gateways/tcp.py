@@ -14,9 +14,10 @@ reads end that connection alone, and cost bounded memory.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, Self
 
+from tanist.peer.application.blob import Blob
 from tanist.peer.application.events import Published
 from tanist.peer.errors import CallError, Overloaded
 from tanist.peer.gateways.facade import GatewayClient, GatewayEvent
@@ -65,6 +66,27 @@ class TooLong(Exception):
     """A line longer than `READ_BYTES_MAX`."""
 
 
+class Incoming:
+    """So many bytes of a client, as they come. Raises IncompleteReadError or TimeoutError when they do not."""
+
+    def __init__(self, reader: asyncio.StreamReader, count: int) -> None:
+        self._reader = reader
+        self._left = count
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        async with asyncio.timeout(STALL_S):
+            data = await self._reader.read(min(self._left, READ_BYTES_MAX))
+        if not data:
+            raise asyncio.IncompleteReadError(b"", self._left)
+        self._left -= len(data)
+        return data
+
+
 class Connection:
     """One connection of a gateway: bytes in, bytes out, and a session at the peer."""
 
@@ -75,6 +97,8 @@ class Connection:
         self._client = client
         self._reader = reader
         self._writer = writer
+        self._held: bytearray | None = None
+        """What is to be sent after the bytes that are on their way; None while none are."""
         self.ended = False
         self.state: object = None
         """What its protocol keeps of it."""
@@ -116,6 +140,10 @@ class Connection:
         """So many bytes. Raises IncompleteReadError when the client ends before."""
         return await self._reader.readexactly(count)
 
+    def incoming(self, count: int) -> Incoming:
+        """So many bytes that come now, as they are."""
+        return Incoming(self._reader, count)
+
     async def some(self) -> bytes:
         """Whatever has come; b"" at the end."""
         return await self._reader.read(READ_BYTES_MAX)
@@ -123,6 +151,11 @@ class Connection:
     def send(self, data: bytes) -> None:
         """Send; never waits. A client that leaves too much unread is ended."""
         if self.ended:
+            return
+        if self._held is not None:
+            self._held += data
+            if len(self._held) > UNREAD_BYTES_MAX:
+                self.abort()
             return
         self._writer.write(data)
         if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
@@ -138,6 +171,16 @@ class Connection:
                 await self._writer.drain()
         except (TimeoutError, OSError):
             self.abort()
+
+    async def send_whole(self, pieces: Sequence[bytes]) -> None:
+        """Send piece by piece, each when there is room for it; what is sent meanwhile comes after."""
+        self._held = bytearray()
+        try:
+            for piece in pieces:
+                await self.send_all(piece)
+        finally:
+            held, self._held = self._held, None
+            self.send(bytes(held))
 
     async def linger(self) -> None:
         """Say no more, and throw away what still comes, for a while: else the client may never read why it ends."""
@@ -160,6 +203,14 @@ class Connection:
         reply = await self._client.call(self._app, command, given, timeout_s=CALL_S)
         self.receipt = reply.receipt
         return reply.result
+
+    async def upload(self, incoming: Incoming) -> Blob:
+        """Have bytes kept, for the next command to name. Raises `CallError`, and what `Incoming` raises."""
+        return await self._client.upload(incoming)
+
+    def parts_of(self, blob: Blob) -> Sequence[bytes]:
+        """The bytes of a blob. Raises NotFound."""
+        return self._client.parts_of(blob)
 
     def query(self, name: str, *given: Any) -> Any:
         """Answer a query from this peer's state, in plain values. Raises `CallError`."""

@@ -5,14 +5,17 @@ the line, others with spaces in them stand in double quotes.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, get_args, get_origin
 
 import msgspec
 
 from tanist.peer.application.hints import encodable
-from tanist.peer.application.specification import Operation, Specified, describe, find, validate
-from tanist.peer.errors import BadRequest, NotFound
+from tanist.peer.application.specification import Operation, Parameter, Specified, describe, find, validate
+from tanist.peer.errors import BadRequest, CallError, NotFound
 
+SIZE_DIGITS_MAX = 18
+"""Digits of a number of bytes: more is not meant."""
 _WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+))')
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -23,8 +26,7 @@ def read(app: Specified, line: str) -> tuple[Operation, list[Any]]:
     A line whose first word is none goes, whole, to the operation that the application names in `LINE`. Raises NotFound
     or BadRequest with what would be right.
     """
-    match = _WORD.match(line)
-    word = (match[1] if match[1] is not None else match[2]) if match else ""
+    word, rest = _first(line)
     name = word.lower()
     offered = describe(app)
     whole = getattr(app, "LINE", None)
@@ -34,8 +36,13 @@ def read(app: Specified, line: str) -> tuple[Operation, list[Any]]:
         words = ", ".join(o.name.upper() for o in [*offered.commands, *offered.queries])
         raise NotFound(f"there is no {word[:40].upper() or 'empty command'}; there are: {words}, HELP, QUIT")
     operation = find(app, name)
-    rest = line[match.end() :] if match else ""
-    texts = _texts(operation, rest)
+    texts: dict[str, Any] = {}
+    parameters = operation.parameters
+    if operation.blob is not None:
+        rest, size = _with_size(operation, rest)
+        parameters = parameters[:-1]
+        texts[operation.blob.name] = {"hash": "", "size": size}
+    texts |= _texts(operation, parameters, rest)
     encoded = validate(app, operation.name, texts, text=True)
     given: dict[str, Any] = msgspec.msgpack.decode(encoded)
     values = []
@@ -44,10 +51,35 @@ def read(app: Specified, line: str) -> tuple[Operation, list[Any]]:
     return operation, values
 
 
-def _texts(operation: Operation, rest: str) -> dict[str, str]:
+def _first(line: str) -> tuple[str, str]:
+    """The first word of a line, and the rest of it."""
+    match = _WORD.match(line)
+    if match is None:
+        return "", ""
+    return match[1] if match[1] is not None else match[2], line[match.end() :]
+
+
+def bytes_after(app: Specified, line: str) -> int | None:
+    """How many bytes follow a line as they are: those that a command takes. None if none do, or nobody can tell."""
+    try:
+        word, rest = _first(line)
+        operation = find(app, word.lower())
+        return None if operation.blob is None else _with_size(operation, rest)[1]
+    except CallError:
+        return None
+
+
+def _with_size(operation: Operation, words: str) -> tuple[str, int]:
+    """The last word of a line as the number of bytes that follow it, and what stands before."""
+    *before, size = words.rsplit(None, 1) or [""]
+    if not (size.isascii() and size.isdecimal() and len(size) <= SIZE_DIGITS_MAX):
+        raise BadRequest(f"the size is a whole number of bytes, and they follow; write {usage(operation)}")
+    return "".join(before), int(size)
+
+
+def _texts(operation: Operation, parameters: Sequence[Parameter], rest: str) -> dict[str, str]:
     """The words behind the first, by the names of the arguments that they are for."""
     texts: dict[str, str] = {}
-    parameters = operation.parameters
     at = 0
     for place, parameter in enumerate(parameters):
         if place == len(parameters) - 1 and _is_text(parameter.hint):
@@ -61,7 +93,7 @@ def _texts(operation: Operation, rest: str) -> dict[str, str]:
         texts[parameter.name] = _unescaped(match[1]) if match[1] is not None else match[2]
         at = match.end()
     if rest[at:].strip():
-        raise BadRequest(f"too many words; usage: {usage(operation)}")
+        raise BadRequest(f"too many words; write {usage(operation)}")
     return texts
 
 
@@ -83,6 +115,8 @@ def _unescaped(text: str) -> str:
 def usage(operation: Operation) -> str:
     """How to type a command: `SEND nick text`."""
     words = [p.name if p.required else f"[{p.name}]" for p in operation.parameters]
+    if operation.blob is not None:
+        words[-1] = "size"
     return " ".join([operation.name.upper(), *words])
 
 

@@ -4,12 +4,15 @@ Values come from small sets, so that clients meet on the same keys, repeat each 
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from random import Random
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
+from tanist.peer.application.blob import Blob, holds_blobs
+from tanist.peer.application.blobstore import BLOBS, PART, Part
 from tanist.peer.application.hints import encodable
 from tanist.peer.application.specification import (
     Operation,
@@ -30,6 +33,10 @@ DEPTH_MAX = 4
 """Nesting of values that are made up: a type that holds itself would go on for ever."""
 TRIES = 20
 """Arguments drawn until some fit: constraints may exclude most."""
+CONTENTS = (b"", b"a", b"x y", "ä".encode())
+"""What is uploaded, for commands that take bytes."""
+UPLOADED = 0.3
+"""How often a command is an upload, where some take bytes."""
 LEFT_OUT = 0.5
 """How often a parameter that has a default is left to it."""
 
@@ -45,11 +52,14 @@ class Commands:
         self._classes = classes
         self._choices = [(name, o) for name, cls in classes.items() for o in _logged(describe(cls))]
         self._queries = [(name, o) for name, cls in classes.items() for o in describe(cls).queries]
+        self._uploads = any(holds_blobs(p.hint) for _, operation in self._choices for p in operation.parameters)
         if not self._choices:
             raise CannotMake("the applications have no command: there is nothing to simulate")
 
     def draw(self, rng: Random) -> tuple[str, str, bytes]:
         """One command. Raises CannotMake for one whose arguments never fit."""
+        if self._uploads and rng.random() < UPLOADED:
+            return BLOBS, PART, msgspec.msgpack.encode(Part(rng.randint(1, 3), 0, rng.choice(CONTENTS), True))
         return self._made(rng, *rng.choice(self._choices))
 
     def draw_query(self, rng: Random) -> tuple[str, str, bytes] | None:
@@ -89,6 +99,9 @@ def _made(info: Any, rng: Random, depth: int) -> Any:
     match info:
         case inspect.Metadata(type=inner):
             return _made(inner, rng, depth)
+        case inspect.StructType(cls=cls) if cls is Blob:
+            content = rng.choice(CONTENTS)
+            return {"hash": blake2b(content, digest_size=32).hexdigest(), "size": len(content)}
         case inspect.IntType():
             return _number(info, rng.choice(INTEGERS), 1)
         case inspect.FloatType():

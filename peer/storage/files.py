@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 if sys.platform == "darwin":
@@ -73,8 +74,10 @@ DISK = Disk()
 """The real disk."""
 
 
-def write_atomically(path: Path, data: bytes, disk: Disk = DISK) -> None:
+def write_atomically(path: Path, data: bytes | Sequence[bytes], disk: Disk = DISK) -> None:
     """Replace a file's content so that after a crash it holds the old or the new bytes, never neither.
+
+    Large contents come in pieces: putting them together would take as much memory again, and stall the peer.
 
     Returns when the new content and its name are on disk. Raises `OSError`; the old content stays then.
     """
@@ -84,11 +87,12 @@ def write_atomically(path: Path, data: bytes, disk: Disk = DISK) -> None:
     disk.sync_directory(path.parent)
 
 
-def write_synced(path: Path, data: bytes, disk: Disk = DISK) -> None:
+def write_synced(path: Path, data: bytes | Sequence[bytes], disk: Disk = DISK) -> None:
     """Write a file and return when its bytes are on disk (its name may not be yet). Raises `OSError`."""
     descriptor = disk.create(path)
     try:
-        disk.write(descriptor, data)
+        for piece in (data,) if isinstance(data, bytes) else data:
+            disk.write(descriptor, piece)
         disk.sync(descriptor)
     finally:
         os.close(descriptor)

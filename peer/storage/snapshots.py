@@ -88,7 +88,7 @@ class SnapshotStore:
         async with self._lock:
             digest = await wrap(digest_of)(data)
             meta = SnapshotMeta(index, term, time_ns, history, roster, len(data), digest, archived)
-            await wrap(write_atomically)(self._path(meta), data + _trailer(meta), self._disk)
+            await wrap(write_atomically)(self._path(meta), (data, _trailer(meta)), self._disk)
             self._found[index, digest] = meta
         return meta
 
@@ -155,7 +155,7 @@ class SnapshotStore:
     async def mend(self, meta: SnapshotMeta, data: bytes) -> None:
         """Write a snapshot's file anew, whose bytes are sound and whose description is not."""
         async with self._lock:
-            await wrap(write_atomically)(self._path(meta), data + _trailer(meta), self._disk)
+            await wrap(write_atomically)(self._path(meta), (data, _trailer(meta)), self._disk)
             self._found[meta.index, meta.digest] = meta
 
     def keep_aside(self, meta: SnapshotMeta, directory: Path) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from random import Random
 from typing import Self
 
 import pytest
@@ -42,10 +43,8 @@ class Client:
 
     async def ask(self, line: str) -> str:
         """The first line of the answer."""
-        self._writer.write(line.encode() + b"\n")
-        while not (got := await self._line()).startswith(("OK", "ERROR")):
-            self.events.append(got)
-        return got
+        await self.begin(line, b"")
+        return await self.answer()
 
     async def ok(self, *lines: str) -> str:
         """What stands behind the OK that each of these must be answered with; of the last."""
@@ -61,6 +60,23 @@ class Client:
         while (got := await self._line()) != ".":
             lines.append(got)
         return lines
+
+    async def begin(self, line: str, data: bytes) -> None:
+        """Send a line and bytes, and wait for nothing but room."""
+        self._writer.write(line.encode() + b"\n" * bool(line) + data)
+        await self._writer.drain()
+
+    async def answer(self) -> str:
+        """The first line of an answer to what was sent."""
+        while not (got := await self._line()).startswith(("OK", "ERROR")):
+            self.events.append(got)
+        return got
+
+    async def bytes_of(self, line: str) -> bytes:
+        """An answer that is bytes."""
+        size = int(await self.ok(line))
+        async with asyncio.timeout(DEADLINE_S):
+            return await self._reader.readexactly(size)
 
     async def hears(self, event: str) -> None:
         """Wait for an event."""
@@ -284,11 +300,43 @@ async def todo(the: Clients) -> AsyncIterator[None]:
     assert len(await third.lines("LIST")) == WRITES + 1
 
 
+async def files(the: Clients) -> AsyncIterator[None]:
+    assert await the.a.ok("IMPORT") == str(len(FILES)) + " imported"
+    yield
+    for client in (the.a, the.b, await the.again()):
+        assert len(await client.lines("LIST")) == len(FILES)
+        for name, data in FILES.items():
+            assert await client.bytes_of(f"GET {name}") == data
+        assert (await client.ask("GET ../files.yaml")).startswith("ERROR A name leads nowhere")
+
+
+async def upload(the: Clients) -> AsyncIterator[None]:
+    data = FILES["big file.bin"]
+    await the.a.begin("UPLOAD first 5", b"first")
+    assert await the.a.answer() == "OK"
+    for client in (the.b, the.c):
+        await client.begin(f"UPLOAD of {client is the.b} {len(data)}", data[:2_000_000])
+    yield
+    await the.b.begin("", data[2_000_000:])
+    assert await the.b.answer() == "OK"
+    for n in range(WRITES):
+        await the.a.begin(f"UPLOAD {n} 1", b"x")
+        assert await the.a.answer() == "OK"
+    names = {"first", "of True", *map(str, range(WRITES))}
+    for client in (the.a, the.b, await the.again()):
+        assert set(await client.lines("LIST")) == names, "of what broke off nothing"
+        assert await client.bytes_of("GET of True") == data
+        assert await client.bytes_of("GET first") == b"first"
+
+
+FILES = {"empty": b"", "notes.txt": b"one\r\n.\ntwo\n", "big file.bin": Random(5).randbytes(4_000_000)}
+"""What is in the folder that the peers of the application `files` are configured with."""
+
 PLAYS: dict[str, Play] = {
     play.__name__: play
     for play in (
-        auction, auth, board, booking, calculator, chat, counter, direct, guess, kv, logs, monitor, notifications, poll,
-        presence, quiz, rps, tictactoe, todo,
+        auction, auth, board, booking, calculator, chat, counter, direct, files, guess, kv, logs, monitor,
+        notifications, poll, presence, quiz, rps, tictactoe, todo, upload,
     )
 }  # fmt: skip
 
@@ -299,6 +347,12 @@ class WithGateways(Cluster):
     def __init__(self, folder: Path, apps: Iterable[str], safety: str) -> None:
         super().__init__(folder, safety=safety, pace="lan")
         self._flags += [word for app in apps if app not in ("kv", "chat") for word in ("--app", app)]
+        shared = folder / "shared"
+        shared.mkdir()
+        for name, data in FILES.items():
+            (shared / name).write_bytes(data)
+        (folder / "files.yaml").write_text("apps: {files: {folder: shared}}\n")
+        self._flags += ["--config", str(folder / "files.yaml")]
         self.apps = list(apps)
         self.ports: dict[tuple[str, str], Port] = {}
 
