@@ -2,11 +2,12 @@
 
 import msgspec
 import pytest
-from past_lines import A1, B2, at, beas_part, beginning, cyds_part, settled
+from past_lines import A1, B2, LIST, at, beas_part, beginning, cyds_part, settled
 
 from tanist.election.entries import Entry, Kind
-from tanist.election.events import HealFinished, ReignBegan, ReignEnded, RoleChanged, ServerFollowed
+from tanist.election.events import HealFinished, ListPublished, ReignBegan, ReignEnded, RoleChanged, ServerFollowed
 from tanist.peer.application.machine import Machine
+from tanist.peer.electionlog.peer_events import ChangeSettled, PeerStopped
 from tanist.peer.errors import BadRequest, NotFound
 from tanist.peer.past import fromlogs
 from tanist.peer.past.account import Account, encode
@@ -93,6 +94,26 @@ def test_a_hand_over_says_so() -> None:
         ("ann", "the server hands over"),
         ("cyd", "the server hands over"),
     ]
+
+
+def test_a_server_that_hands_over_and_ends_has_told_its_list_in_its_log() -> None:
+    """It gives no account any more, and its clients lose nothing: the list is in the lines that published it."""
+    past = past_of_logs(
+        [
+            *beginning(),
+            at(600, "a", ListPublished(A1, 2, ["cyd counts (the only one)"])),
+            at(700, "a", ListPublished(A1, 3, LIST)),
+            at(1000, "a", ReignEnded(A1, "the server hands over", 9)),
+            at(1001, "a", PeerStopped("it was told to end", 0)),
+            at(1002, "b", RoleChanged("client", "seeking", "none", "the server hands over")),
+            at(1003, "b", ReignBegan(B2, 10, 1.0, False)),
+            at(1004, "b", ListPublished(B2, 1, [])),
+            at(1504, "b", ChangeSettled(B2, 0.0, 0, 0, 0, -1.0)),
+        ]
+    )
+    why = tell(past, (2, "b"))
+    assert [place.name for place in why.fallbacks] == ["bea", "cyd"]
+    assert why.fallbacks_of == "ann"
 
 
 def test_what_a_heal_archived_counts_for_the_reign_in_which_it_ended() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tanist.config import load
+from tanist.peer.gateways import structs
 from tanist.peer.gateways.structs import SUM, calculated
 from tanist.peer.peer import Peer
 
@@ -148,6 +149,21 @@ async def test_positions_reach_everybody_and_codes_survive_a_failover(tmp_path: 
         assert not other.startswith(code)
         one.writer.write(struct.pack("<hh", -32768, 32767))
         await one.text(f"{code} (-32768, 32767)")
+
+
+async def test_who_only_looks_on_is_told_for_as_long_as_they_like(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(structs, "QUIET_S", 0.01)
+    async with (
+        running(tmp_path) as peer,
+        connected(peer, "positions=struct") as looker,
+        connected(peer, "positions=struct") as mover,
+        connected(peer, "sums=struct") as quiet,
+    ):
+        assert await quiet.ended() == b"", "the time of whoever asks for sums is over"
+        mover.writer.write(struct.pack("<hh", 1, -2))
+        assert (await looker.read(len("48544 (1, -2)"))).endswith(b" (1, -2)")
 
 
 @pytest.mark.parametrize(("word", "told"), [(b"SUMA", 3), (b"suma", None), (b"SUMA ", None), (b"\xff", None)])

@@ -10,7 +10,7 @@ from tanist.peer.gateways.arriving import arrive
 from tanist.peer.gateways.tcp import Connection, TcpGateway
 
 QUIET_S = 60.0
-"""Seconds without a whole request after which a client is ended."""
+"""Seconds without a whole request after which who asks for sums is ended."""
 SUM = struct.Struct("<Ihh")
 """A sum: how long its word is, and two numbers, all little-endian; the word follows."""
 WORD_BYTES_MAX = 64
@@ -61,14 +61,12 @@ class PositionsGateway(TcpGateway):
     protocol = "struct"
 
     async def serve(self, connection: Connection) -> None:
-        """Take one position after another."""
-        with contextlib.suppress(TimeoutError):
-            while True:
-                async with asyncio.timeout(QUIET_S):
-                    x, y = POSITION.unpack(await connection.exactly(POSITION.size))
-                # While nobody serves for long a position is lost: the next one says where it is by then.
-                with contextlib.suppress(CallError):
-                    await connection.call("move", x, y)
+        """Take one position after another. Whoever only looks on says nothing, for as long as they like."""
+        while True:
+            x, y = POSITION.unpack(await connection.exactly(POSITION.size))
+            # While nobody serves for long a position is lost: the next one says where it is by then.
+            with contextlib.suppress(CallError):
+                await connection.call("move", x, y)
 
     def told(self, connection: Connection, happened: Published) -> bytes:
         """`48544 (1, -2)`: who is where, to everybody, also to who moved."""

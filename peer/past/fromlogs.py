@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from tanist.election.events import HealFinished, MemberChanged, PeerSeen, ReignBegan, ServerFollowed
+from tanist.election.events import HealFinished, ListPublished, MemberChanged, PeerSeen, ReignBegan, ServerFollowed
 from tanist.peer.electionlog.line import LogLine
-from tanist.peer.past.account import Account, term_of
+from tanist.peer.past.account import ITEMS_MAX, Account, short, term_of
 from tanist.peer.past.telling import Past, Reign
 from tanist.peer.past.witness import Witness
 
@@ -36,6 +36,8 @@ def past_of_logs(lines: Iterable[LogLine]) -> Past:
             case ReignBegan(term=term, last_index=index) if term_of(term) != NO_TERM:
                 serving[line.peer] = term
                 past.reigns[term_of(term)] = Reign(index, line.wall_ms)
+            case ListPublished(term=term, fallbacks=fallbacks) if term_of(term) in past.reigns:
+                past.lists[term_of(term)] = tuple(map(short, fallbacks[:ITEMS_MAX]))
             case ServerFollowed():
                 serving.pop(line.peer, None)
             case HealFinished(archived=archived) if line.peer in serving:

@@ -50,6 +50,9 @@ class Past:
     reigns: dict[Key, Reign] = field(default_factory=dict)
     accounts: dict[Key, list[Account]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    lists: dict[Key, tuple[str, ...]] = field(default_factory=dict)
+    """The last fallback list of each reign, where the server's own lines tell it: one that hands over and ends gives no
+    account, and its clients lose nothing that they would tell the list with."""
     unrecorded: list[Account] = field(default_factory=list)
     """Accounts that are not in the log yet: told too, and marked."""
 
@@ -114,6 +117,7 @@ def tell(past: Past, key: Key) -> Why:
     summary = _summary(past, key)
     before = _before(accounts)
     said = next((account for account in accounts if account.fallbacks), None)
+    fallbacks, who = (said.fallbacks, said.peer) if said else (past.lists.get(term_of(before), ()), term_of(before)[1])
     return Why(
         term=summary.term,
         name=summary.name,
@@ -124,8 +128,8 @@ def tell(past: Past, key: Key) -> Why:
         before=_term(before),
         before_name=past.name(term_of(before)[1]) if before != NO_TERM_TEXT else "",
         witnesses=[_witness(past, account) for account in accounts],
-        fallbacks=[_place(text) for text in said.fallbacks] if said else [],
-        fallbacks_of=past.name(said.peer) if said else "",
+        fallbacks=[_place(text) for text in fallbacks],
+        fallbacks_of=past.name(who) if fallbacks else "",
         stood=_stood(past, accounts),
         times=_times(_server(accounts)),
         outage_ms=summary.outage_ms,
