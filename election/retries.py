@@ -14,11 +14,15 @@ class Retries:
     """Retries started so far."""
     open: bool = False
     """Whether the last one started has had no answer yet."""
+    until: int = 0
+    """When the one that is open runs out of time."""
     done: bool = False
 
     def due(self, now: int) -> bool:
-        """Whether the next retry starts now (the one before has ended or run out of time by then)."""
-        return not self.done and self.started < self.attempts and now >= self.begin + (self.started + 1) * self.interval
+        """Whether the next retry starts now: the one before has ended."""
+        if self.done or self.open or self.started >= self.attempts:
+            return False
+        return now >= self.begin + (self.started + 1) * self.interval
 
     def start(self, now: int) -> int:
         """Start the next retry, and return its number, from 1."""
@@ -28,11 +32,21 @@ class Retries:
             self.begin += late
         self.started += 1
         self.open = True
+        self.until = self.begin + (self.started + 1) * self.interval
         return self.started
 
-    def overdue(self, now: int) -> bool:
-        """Whether the retry that is open has run out of its one interval."""
-        return self.open and now >= self.begin + (self.started + 1) * self.interval
+    def overdue(self, now: int, dialing: bool) -> bool:
+        """Whether the retry that is open has run out of its one interval.
+
+        A dial of as long (`dialing`: it has not ended yet) is about to say why. It is waited for a little longer: else
+        what it says would be taken for the answer to the next retry, which then had none of its own time.
+        """
+        if not self.open or now < self.until:
+            return False
+        if dialing and self.until == self.begin + (self.started + 1) * self.interval:
+            self.until = now + self.interval // 4
+            return False
+        return True
 
     def ended(self) -> bool:
         """The open retry ended without the server. Returns whether it was the last."""
@@ -45,7 +59,7 @@ class Retries:
         """When the next retry starts, or the open one runs out."""
         if self.done:
             return None
-        return self.begin + (self.started + 1) * self.interval
+        return self.until if self.open else self.begin + (self.started + 1) * self.interval
 
     def remaining(self, now: int) -> int:
         """How long until all retries have ended, at most."""

@@ -286,9 +286,8 @@ class Seeking(Behaviour):
     def _retry(self) -> None:
         node, retries = self.node, self.retries
         assert retries is not None
-        addresses = [node.last_address] if self.way is Way.RETRYING else list(node.me.given)
         attempt = retries.start(node.now)
-        for address in addresses:
+        for address in self._retried():
             after = (node.now - self.since) / MS
             node.emit(events.RetryStarted(attempt, retries.attempts, address, after))
             peer = node.last_server
@@ -298,12 +297,16 @@ class Seeking(Behaviour):
                 node.dialing.pop(address, None)
                 node.dial(address, node.times.retry)
 
+    def _retried(self) -> list[str]:
+        """The addresses that a retry dials."""
+        return [self.node.last_address] if self.way is Way.RETRYING else list(self.node.me.given)
+
     # Time
 
     def tick(self) -> None:
         node, now = self.node, self.node.now
         retries = self.retries
-        if retries is not None and retries.overdue(now):
+        if retries is not None and retries.overdue(now, any(a in node.dialing for a in self._retried())):
             self._log_retry(Evidence.SILENT, "no answer in time")
             retries.ended()
             self._retries_may_end()

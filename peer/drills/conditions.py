@@ -78,7 +78,8 @@ def agreed(seen: Sequence[Status | None], members: int | None = None) -> str:
     live = {m["id"] for m in server["members"] if m["state"] == "live"}
     ready = {f["id"] for f in server["fallbacks"] if f["in_sync"]}
     following = {s["id"] for s in known} - {server["id"]}
-    counting = server["safety"] == "quorum" or not following or any(f["counts"] for f in server["fallbacks"])
+    # An heir that does not count yet may not stand: for a moment after it joined another one counts.
+    counting = server["safety"] == "quorum" or not following or any(f["counts"] for f in server["fallbacks"][:1])
     # The list is no longer than this however many there are: who is not on it only has to be there.
     listed = min(len(following), LISTED_MAX)
     if not (following <= live and len(following & ready) >= listed and counting):
