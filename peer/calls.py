@@ -10,9 +10,11 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
+from tanist.election.core import Core
 from tanist.election.entries import Command, Kind, Proposal, SessionOpened
 from tanist.election.history import NO_TERM, Term
 from tanist.election.opensession import FIRST_SEQUENCE
@@ -22,6 +24,7 @@ from tanist.peer.application.machine import Outcome
 from tanist.peer.application.replies import decode_reply
 from tanist.peer.errors import CallError, NoServer, Overloaded, UnknownOutcome
 from tanist.peer.status import Receipt, Reply, TermView
+from tanist.peer.statusview import nobody
 from tanist.peer.waits import Waits
 
 CALLS_MAX = 8_192
@@ -300,6 +303,17 @@ class Calls:
         self._pending.clear()
         if self._again is not None:
             self._again.cancel()
+
+
+def calls_at(
+    core: Core, submit: Callable[[tuple[Proposal, ...]], None], on_waited: Callable[[int, float], None]
+) -> Callable[[set[str]], Calls]:
+    """What makes the calls of one more session at the peer of this core, given the machine's `local_sessions`."""
+    # The log object may be replaced (a log that is given up): always ask the present one.
+    node = core.node
+    return lambda local: Calls(
+        node.me.id, submit, lambda index: node.log.term_at(index), on_waited, partial(nobody, core), local
+    )
 
 
 def _new_session() -> str:

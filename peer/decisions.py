@@ -1,8 +1,23 @@
-"""What only a person may decide, and when there is nothing to be decided."""
+"""What a person may ask of a peer, and why it cannot be done at present."""
 
 from tanist.election.core import Core
+from tanist.election.roles import Role
 from tanist.peer.errors import CallError
-from tanist.peer.statusview import founding_waits_for
+from tanist.peer.status import ServerView
+from tanist.peer.statusview import founding_waits_for, nobody
+
+
+def must_have_state(core: Core) -> None:
+    """Raises `NoServer` when this peer's own state is not to be read yet: it may be far behind."""
+    if not core.ready_to_read:
+        raise nobody(core, "this peer has not seen a server since it started")
+
+
+def must_serve(core: Core, server: ServerView | None) -> None:
+    """Raises `CallError` when this peer does not serve; it names the `server` that does."""
+    if core.role is not Role.SERVER:
+        where = f"{server.name} at {server.address} does" if server else "nobody does at present"
+        raise CallError(f"this peer does not serve: {where}", "not_server")
 
 
 def founding_to_abandon(core: Core) -> list[str]:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from tanist.config import PeerConfig
 from tanist.transport.address import format_address, parse_address
 from tanist.transport.errors import ListenError
 
@@ -53,6 +54,38 @@ class OwnAddress:
             return False
         self.address = address
         return True
+
+
+class Place:
+    """Where one peer is reached: by other peers at `address`, by HTTP at `http`. Both are empty until it listens."""
+
+    def __init__(self, config: PeerConfig) -> None:
+        self._config = config
+        self._own: OwnAddress | None = None
+        self.address = self.http = ""
+
+    async def listen_http(self, listen: Callable[[str], Awaitable[tuple[Bound, str]]]) -> Bound:
+        """Listen for HTTP: first, since what peers tell each other of themselves says where. Gives what listens."""
+        listener, self.http = await listen_at(self._config.http, self._config.given("http"), listen)
+        return listener
+
+    async def listen(self, listen: Callable[[str], Awaitable[str]]) -> None:
+        """Listen for other peers."""
+        bound = await listen_at(self._config.listen, self._config.given("listen"), listen)
+        self._own = OwnAddress(self._config.advertise, bound)
+        self.address = self._own.address
+
+    def moved(self) -> bool:
+        """Look whether this machine has another address by now; then that is `address`."""
+        if self._own is None or not self._own.moved():
+            return False
+        self.address = self._own.address
+        return True
+
+    @property
+    def http_for_others(self) -> str:
+        """Where others reach its HTTP."""
+        return as_others_reach(self.http, self.address)
 
 
 def as_others_reach(bound: str, address: str) -> str:

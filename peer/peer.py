@@ -32,10 +32,10 @@ from tanist.peer.application.api import Application
 from tanist.peer.application.events import Published
 from tanist.peer.application.machine import Machine
 from tanist.peer.archiving import keep_archive
-from tanist.peer.calls import Calls
+from tanist.peer.calls import calls_at
 from tanist.peer.chores import Chores
 from tanist.peer.clients import Client, Clients
-from tanist.peer.decisions import founding_to_abandon, loss_to_accept
+from tanist.peer.decisions import founding_to_abandon, loss_to_accept, must_have_state, must_serve
 from tanist.peer.driver import Driver
 from tanist.peer.electionlog.human import HumanLog
 from tanist.peer.electionlog.peer_events import (
@@ -48,13 +48,13 @@ from tanist.peer.electionlog.peer_events import (
 )
 from tanist.peer.electionlog.sentences import told
 from tanist.peer.electionlog.writer import ElectionLog
-from tanist.peer.errors import CallError, NoServer
+from tanist.peer.errors import NoServer
 from tanist.peer.gateways.http import HttpGateway, serve_http
 from tanist.peer.gateways.opening import Gateways
 from tanist.peer.healing import Healing
 from tanist.peer.healview import heals
 from tanist.peer.links import Links
-from tanist.peer.listening import OwnAddress, as_others_reach, listen_at
+from tanist.peer.listening import Place
 from tanist.peer.localwork import LocalWork
 from tanist.peer.moves import Moves
 from tanist.peer.opening import cautions, core_of, exit_code, halt_code, hello_of, open_directory, open_log, started
@@ -89,7 +89,7 @@ class Peer:
     ) -> None:
         """`human`: tell the election log on stderr too. `applications` beside those that `config.apps` names."""
         self.config = config
-        self.address = self.http_address = ""
+        self._place = Place(config)
         self._promotions = Promotions()
         self.on_promoted, self.on_demoted = self._promotions.promoted, self._promotions.demoted
         self._human = human
@@ -166,16 +166,8 @@ class Peer:
             on_read=lambda request, index: self._reads.answered(request, index),
         )
 
-        # The log object may be replaced (a log that is given up): always ask the present one.
         self._clients = Clients(
-            lambda local: Calls(
-                directory.peer,
-                self._submit,
-                lambda i: core.node.log.term_at(i),
-                self._waited,
-                lambda what, ending: nobody(core, what, ending),
-                local,
-            ),
+            calls_at(core, self._submit, self._waited),
             self._submit,
             lambda: replica.machine,
             lambda: self.applications,
@@ -199,25 +191,21 @@ class Peer:
         await self._gateways.start(self, config.gateways, self._applications)
 
     async def _listen(self) -> TcpTransport:
-        config = self.config
+        settings = self.config.transport
         transport = self._transport = self._parts.transport(
-            self._hello, self._links, config.transport, self._fatal, lambda at: names_at(self.core.node.log.roster, at)
+            self._hello, self._links, settings, self._fatal, lambda at: names_at(self.core.node.log.roster, at)
         )
-        # First, since each hello says where it is.
-        self._http, self.http_address = await listen_at(config.http, config.given("http"), partial(serve_http, self))
-        bound = await listen_at(config.listen, config.given("listen"), transport.listen)
-        self._own = OwnAddress(config.advertise, bound)
-        self.address = self._own.address
+        self._http = await self._place.listen_http(partial(serve_http, self))
+        await self._place.listen(transport.listen)
         return transport
 
     def _hello(self) -> Hello:
         assert self._directory is not None
         node = self.core.node if self._running else None
-        if node is not None and self._own.moved():
-            self.address = self._own.address
-            self._driver.feed(AddressChanged(self.address))
-        http = as_others_reach(self.http_address, self.address)
-        return hello_of(self.config, self._directory, node, self.address, http, self._applications)
+        place = self._place
+        if node is not None and place.moved():
+            self._driver.feed(AddressChanged(place.address))
+        return hello_of(self.config, self._directory, node, place.address, place.http_for_others, self._applications)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -227,6 +215,16 @@ class Peer:
         await self.stop()
 
     # Asking
+
+    @property
+    def address(self) -> str:
+        """What other peers dial."""
+        return self._place.address
+
+    @property
+    def http_address(self) -> str:
+        """Where it listens for HTTP."""
+        return self._place.http
 
     @property
     def gateways(self) -> Mapping[str, str]:
@@ -308,8 +306,8 @@ class Peer:
         self._must_run()
         if read != "local":
             await self._reads.catch_up(read == "linearizable", timeout_s)
-        elif not self._driver.core.ready_to_read:
-            raise nobody(self._driver.core, "this peer has not seen a server since it started")
+        else:
+            must_have_state(self._driver.core)
         return self._clients.own.query(app, query, arguments)
 
     def status(self) -> Status:
@@ -320,7 +318,7 @@ class Peer:
 
     def _http_of(self, peer: str) -> str:
         if peer == self._driver.core.node.me.id:
-            return as_others_reach(self.http_address, self.address)
+            return self._place.http_for_others
         return self._links.http_of(peer)
 
     def reigns(self) -> list[ReignSummary]:
@@ -349,10 +347,7 @@ class Peer:
     async def hand_over(self, to: str | None = None, timeout_s: float = 10.0) -> str:
         """Hand the reign to a peer (name or id), or to the heir; gives the new server's name."""
         self._must_run()
-        if self._driver.core.role is not Role.SERVER:
-            server = self.status().server
-            where = f"{server.name} at {server.address} does" if server else "nobody does at present"
-            raise CallError(f"this peer does not serve: {where}", "not_server")
+        must_serve(self._driver.core, self.status().server)
         await self._moves.hand_over(to, timeout_s)
         server = self.status().server
         return server.name if server else ""
