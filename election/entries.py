@@ -58,7 +58,8 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a session asks of an application.
 
     `floor` is the lowest sequence its session still waits for: what lies below is never waited for.
-    `arguments` is MessagePack: a map of the arguments by name. `key` is an idempotency key, or "".
+    `arguments` is MessagePack: a map of the arguments by name. `key` is an idempotency key, or "". `given` is a digest
+    of what its caller gave, if the peer that was asked made other arguments of it, not the same ones each time.
     """
 
     session: str
@@ -68,6 +69,7 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str
     arguments: msgspec.Raw
     key: str = ""
+    given: bytes = b""
 
 
 class SessionOpened(msgspec.Struct, frozen=True, array_like=True):

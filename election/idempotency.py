@@ -63,7 +63,7 @@ class KeyTable:
         self._expire(time_ns)
         # A key is compared across sessions, where a collision would hand one client another's answer: not a CRC here.
         body = blake2b(f"{command.app} {command.name} ".encode(), digest_size=16)
-        body.update(command.arguments)
+        body.update(command.given or command.arguments)
         digest = body.digest()
         known = self._keys.get(command.key)
         if known is not None:

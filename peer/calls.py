@@ -47,6 +47,7 @@ class Call:
     name: str
     arguments: msgspec.Raw
     key: str
+    given: bytes
     future: "asyncio.Future[Reply]"
     since: float
     sent: int = 0
@@ -103,13 +104,15 @@ class Calls:
 
     # Making calls
 
-    def call(self, app: str, name: str, arguments: bytes, key: str, timeout_s: float) -> "asyncio.Future[Reply]":
-        """Send a validated command; the future ends in a `Reply` or a `CallError`."""
+    def call(
+        self, app: str, name: str, arguments: bytes, key: str, timeout_s: float, *, given: bytes = b""
+    ) -> "asyncio.Future[Reply]":
+        """Send a validated command; the future ends in a `Reply` or a `CallError`. `given`: see `Command`."""
         if len(self._pending) >= CALLS_MAX or self._closing:
             why = "it is ending" if self._closing else f"{CALLS_MAX} calls wait at this peer already"
             raise Overloaded(f"this peer takes no more calls now: {why}")
         future: asyncio.Future[Reply] = self._loop.create_future()
-        call = Call(app, name, msgspec.Raw(arguments), key, future, self._loop.time())
+        call = Call(app, name, msgspec.Raw(arguments), key, given, future, self._loop.time())
         if not self._pending:
             self.waits.asked(call.since)
         sequence = self._enqueue(call)
@@ -151,7 +154,7 @@ class Calls:
             if call.sent:
                 self.waits.sent_again(sequence)
             call.sent += 1
-            command = Command(session, sequence, floor, call.app, call.name, call.arguments, call.key)
+            command = Command(session, sequence, floor, call.app, call.name, call.arguments, call.key, call.given)
             proposals.append(Proposal(Kind.COMMAND, _encode(command)))
         for at in range(0, len(proposals), SUBMIT_BATCH):
             self._submit(tuple(proposals[at : at + SUBMIT_BATCH]))

@@ -5,7 +5,7 @@ while nobody served, and the sessions that an earlier start of this peer left, a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -46,8 +46,10 @@ class Client:
 
     async def call(self, app: str, command: str, given: Given, *, key: str = "", timeout_s: float = 10.0) -> Reply:
         """Have a command done. Raises what `Peer.call` raises."""
-        arguments = await self._clients.prepared(app, command, given, self)
-        return await self.calls.call(app, command, arguments, key, timeout_s)
+        ends = asyncio.get_running_loop().time() + timeout_s
+        arguments, digest = await self._clients.prepared(app, command, given, self, key, timeout_s)
+        left_s = max(0.0, ends - asyncio.get_running_loop().time())
+        return await self.calls.call(app, command, arguments, key, left_s, given=digest)
 
     def query(self, app: str, name: str, given: Given, *, internal: bool = False) -> Any:
         """A query's answer from this peer's state, with this client's session; internal ones only if `internal`."""
@@ -90,11 +92,14 @@ class Clients:
         machine: Callable[[], Machine],
         applications: Callable[[], Mapping[str, Application]],
         settings: Callable[[str], Any],
+        catch_up: Callable[[float], Awaitable[None]],
     ) -> None:
         """`make` makes a session's calls, which keep its id in the set that they are given.
 
-        `settings` gives those of an application, with what is this peer's own.
+        `settings` gives those of an application, with what is this peer's own. `catch_up(timeout_s)` returns once this
+        peer has applied what the server had at the call; it raises NoServer.
         """
+        self._catch_up = catch_up
         self._loop = asyncio.get_running_loop()
         self._make = make
         self._submit = submit
@@ -181,20 +186,24 @@ class Clients:
             raise NotFound(f"there is no application {name[:64]!r} at this peer; there are: {known}")
         return application
 
-    async def prepared(self, app: str, command: str, given: Given, client: Client) -> bytes:
-        """The arguments of a command as they enter the log, from what its caller gave."""
+    async def prepared(
+        self, app: str, command: str, given: Given, client: Client, key: str, timeout_s: float
+    ) -> tuple[bytes, bytes]:
+        """The arguments of a command as they enter the log, from what its caller gave, and the digest of that."""
         application = self.application(app)
         arguments = validate(application, command, given)
         preparation = prepares(application, command)
         if preparation is None:
-            return arguments
+            return arguments, b""
+        # It may ask for what another peer's client was told a moment ago, such as the salt of a new password.
+        await self._catch_up(timeout_s)
 
         def ask(query: str, asked: Sequence[Any]) -> Any:
             return client.query(app, query, asked, internal=True)
 
         asking = Asking(ask, self._loop, self.settings(app), client.upload)
-        prepared = await self._preparations.run(application, preparation, arguments, asking)
-        return validate(application, command, prepared, internal=True)
+        prepared, digest = await self._preparations.run(application, preparation, arguments, asking, key)
+        return validate(application, command, prepared, internal=True), digest
 
     # What the peer tells
 

@@ -172,6 +172,7 @@ class Peer:
             lambda: replica.machine,
             lambda: self.applications,
             lambda app: self._agreeing.here(app),
+            lambda timeout_s: self._reads.catch_up(False, timeout_s),
         )
         self._agreeing = Agreeing(settings, self._driver, replica, self._emit)
         self._moves = Moves(core, self._driver.feed, self._role_changed)

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tanist.config import load
+from tanist.election.ready import Apply
+from tanist.peer.apps import passwords
 from tanist.peer.clients import CLIENTS_MAX, Client
-from tanist.peer.errors import CallError, NotFound, Overloaded, Refused
+from tanist.peer.errors import CallError, KeyReused, NotFound, Overloaded, Refused
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
@@ -73,6 +75,41 @@ async def test_a_preparation_asks_with_the_session_of_its_command(tmp_path: Path
         assert (await berta.call("auth", "passwd", ["word of berta", "another"])).result == "OK"
         with pytest.raises(Refused, match="Wrong user or password"):
             await anna.call("auth", "passwd", ["another", "mine"])
+
+
+async def test_a_prepared_command_that_is_repeated_under_its_key_gets_its_first_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "WORK", 2)
+    async with running(tmp_path, "a", app=["auth"]) as a:
+
+        async def call(command: str, *given: str) -> object:
+            return (await a.call("auth", command, *given, idempotency_key=f"key of {command}")).result
+
+        # The salt is another one each time, and the change of a password changes what its own check would need.
+        for line in ("register anna word", "login anna word", "passwd word 0ther"):
+            command, *given = line.split()
+            assert await call(command, *given) == await call(command, *given)
+            with pytest.raises(KeyReused):
+                await call(command, *given[:-1], "different")
+        snapshot = a.machine.snapshot()
+        assert not [secret for secret in (b"word", b"0ther", b"different") if secret in snapshot]
+
+
+async def test_a_preparation_sees_what_was_told_at_another_peer_a_moment_ago(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, "a", app=["auth"]) as a, running(tmp_path, "b", app=["auth"], peer=[a.address]) as b:
+        await until(lambda: b.status().server == a.status().server is not None)
+        late: list[Apply] = []
+        monkeypatch.setattr(b._replica, "apply", late.append)
+        await a.call("auth", "register", "anna", "word")
+        login = asyncio.create_task(b.call("auth", "login", "anna", "word"))
+        await until(lambda: bool(b._replica._waiting))
+        monkeypatch.undo()
+        for committed in late:
+            b._replica.apply(committed)
+        assert (await login).result == "OK"
 
 
 async def test_calls_of_many_clients_are_answered_to_each(tmp_path: Path) -> None:

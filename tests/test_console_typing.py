@@ -166,13 +166,11 @@ def test_answers_are_shown_without_what_is_for_programs() -> None:
         (answer(["one", ".two"], several=True), ["one", ".two"]),
         (answer([], several=True), []),
     ):
-        got = answer_from({"answer": lines(raw), "result": 5}, again=False)
+        got = answer_from({"answer": lines(raw), "result": 5})
         assert (got.text, got.status) == (text, 0)
     refused = {"error": {"code": "taken", "message": "It is taken"}, "answer": lines(error("It is taken"))}
-    assert (answer_from(refused, again=False).text, answer_from(refused, again=False).status) == (["It is taken"], 1)
-    nothing = answer_from({"answer": ["ERROR not found"], "result": None}, again=False)
+    assert (answer_from(refused).text, answer_from(refused).status) == (["It is taken"], 1)
+    nothing = answer_from({"answer": ["ERROR not found"], "result": None})
     assert (nothing.lines, nothing.status) == (["ERROR not found"], 1)
     for code, status in (("bad_request", 2), ("no_server", 3), ("unknown_outcome", 124)):
-        assert answer_from({"error": {"code": code, "message": "x"}}, again=False).status == status
-    lost = answer_from({"error": {"code": "key_reused", "message": "x"}}, again=True)
-    assert lost.code == "unknown_outcome" and "carried out" in lost.text[0]
+        assert answer_from({"error": {"code": code, "message": "x"}}).status == status

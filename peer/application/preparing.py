@@ -13,6 +13,7 @@ gets. It runs once, in a thread, and may take its time and use clock, chance and
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from hashlib import scrypt
 from typing import Annotated, Any, BinaryIO, TypeVar
 
 import msgspec
@@ -80,11 +81,14 @@ class Preparations:
     def __init__(self) -> None:
         self._running = 0
 
-    async def run(self, application: Specified, operation: Operation, given: bytes, asking: Asking) -> Sequence[Any]:
-        """The arguments of a command, from what its caller gave (encoded, and checked already).
+    async def run(
+        self, application: Specified, operation: Operation, given: bytes, asking: Asking, key: str
+    ) -> tuple[Sequence[Any], bytes]:
+        """The arguments of a command, from what its caller gave (encoded, and checked already), and `digest_of` that.
 
-        `operation` is the preparation, which gets `asking`. Raises the preparation's own `Refused`,
-        Overloaded, or ApplicationFailed, which tells nothing of the arguments: one may be a secret.
+        `operation` is the preparation, which gets `asking`; `key` is the idempotency key or "". Raises the
+        preparation's own `Refused`, Overloaded, or ApplicationFailed, which tells nothing of the arguments: one may be
+        a secret.
         """
         if self._running >= PREPARING_MAX:
             raise Overloaded(f"{PREPARING_MAX} commands are prepared at this peer already: certainly not done")
@@ -94,6 +98,7 @@ class Preparations:
             arguments = msgspec.msgpack.decode(given, type=operation.arguments)
             values = [getattr(arguments, parameter.name) for parameter in operation.parameters]
             prepared: object = await asyncio.to_thread(method, asking, *values)
+            digest = await asyncio.to_thread(digest_of, given, key) if key else b""
         except CallError:
             raise
         except Exception as error:
@@ -103,7 +108,15 @@ class Preparations:
             raise ApplicationFailed(f"{what}: {where}; certainly not done") from None
         finally:
             self._running -= 1
-        return prepared if isinstance(prepared, (tuple, list)) else (prepared,)
+        return (prepared if isinstance(prepared, (tuple, list)) else (prepared,)), digest
+
+
+def digest_of(given: bytes, key: str) -> bytes:
+    """By what a repetition under an idempotency key is known: by what its caller gave, since a salt differs each time.
+
+    As slow as the hash of a password: there may be one in it, and this enters the log.
+    """
+    return scrypt(given, salt=key.encode(), n=2**14, r=8, p=1, dklen=16)
 
 
 def _stateless(application: Specified) -> Any:

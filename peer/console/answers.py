@@ -48,13 +48,10 @@ def failed(code: str, why: str) -> Answer:
     return Answer([f"ERROR {why}"], code)
 
 
-def answer_from(said: dict[str, Any], *, again: bool) -> Answer:
-    """From a peer's message. `again`: the line was sent a second time, since its connection broke."""
+def answer_from(said: dict[str, Any]) -> Answer:
+    """From a peer's message."""
     error = said.get("error")
     if error is None:
         lines = said.get("answer") or ["OK"]
         return Answer(lines, NOTHING if lines[0].startswith("ERROR") else "", said.get("result"))
-    if again and error["code"] == "key_reused":
-        # A password is hashed anew each time, so the command under the key is not the same to the letter.
-        return failed("unknown_outcome", "it was carried out when the connection broke, and its answer is lost")
     return Answer(said.get("answer") or [f"ERROR {error['message']}"], error["code"])

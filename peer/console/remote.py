@@ -91,7 +91,7 @@ class Remote:
         try:
             async with asyncio.timeout(ANSWER_S):
                 await self._send()
-                return answer_from(await asked.answer, again=asked.sent > 1)
+                return answer_from(await asked.answer)
         except TimeoutError:
             if asked.sent:
                 return failed("unknown_outcome", f"no answer within {ANSWER_S:g} s: it may be done, or not")
