@@ -15,13 +15,19 @@ from typing import Self
 
 import pytest
 
-from system.cluster import DEADLINE_S, Cluster
+from system.cluster import DEADLINE_S, Cluster, now
 from tanist.peer.application.loading import BUILT_IN
 from tanist.peer.drills.ports import Port
 from tanist.peer.drills.process import PeerProcess
 
 WRITES = 20
 """Commands of one kind by one client, while the server dies."""
+LOT_S = 6
+"""For how long the auction's lot is open: the server dies in this time."""
+SILENT_S = 8
+"""After which presence takes somebody for gone: the server dies in this time too."""
+PASSWORD = "s3cret-of-ada"
+"""Stands in no file of any peer."""
 
 
 class Client:
@@ -114,21 +120,25 @@ Play = Callable[[Clients], AsyncIterator[None]]
 
 
 async def auction(the: Clients) -> AsyncIterator[None]:
-    await the.c.ok("OPEN vase 1 6")
+    begun = now()
+    await the.c.ok(f"OPEN vase 1 {LOT_S}")
     await the.b.ok("JOIN bob", "BID 5")
     yield
     await the.a.ok("JOIN ada", "BID 7")
     assert (await the.b.ask("BID 7")).startswith("ERROR Bid 8")
     await asyncio.gather(*(client.hears("vase goes to ada for 7") for client in (the.a, the.b)))
+    assert now() - begun >= LOT_S
+    assert await the.b.ask("BID 8") == "ERROR No lot is open"
     assert await the.a.lines("SOLD") == await (await the.again()).lines("SOLD") == ["vase: ada for 7"]
 
 
 async def auth(the: Clients) -> AsyncIterator[None]:
-    await the.a.ok("REGISTER ada s3cret", "LOGIN ada s3cret", "KEEP my plans")
+    await the.a.ok(f"REGISTER ada {PASSWORD}", f"LOGIN ada {PASSWORD}", "KEEP my plans")
     yield
     assert await the.a.ok("DATA") == "my plans"
     assert (await the.b.ask("DATA")).startswith("ERROR Log in")
-    assert await (await the.again()).ok("LOGIN ada s3cret", "DATA") == "my plans"
+    assert await the.b.ask(f"LOGIN ada {PASSWORD}?") == "ERROR Wrong user or password"
+    assert await (await the.again()).ok(f"LOGIN ada {PASSWORD}", "DATA") == "my plans"
 
 
 async def board(the: Clients) -> AsyncIterator[None]:
@@ -146,8 +156,9 @@ async def booking(the: Clients) -> AsyncIterator[None]:
         answers = await asyncio.gather(*(client.ask(f"BOOK {n}") for client in (the.a, the.b)))
         assert sorted(answers) == [f"ERROR Seat {n} is booked", "OK"]
     await (await the.again()).ok("CANCEL 40 sesame")
-    seats = await the.a.lines("SEATS")
-    assert len([seat for seat in seats if seat.endswith("free")]) == 40 - WRITES
+    for client in (the.a, the.b, the.c):
+        seats = await client.lines("SEATS")
+        assert [seat for seat in seats if seat.endswith("free")] == [f"{n} free" for n in range(WRITES + 1, 41)]
 
 
 async def calculator(the: Clients) -> AsyncIterator[None]:
@@ -181,11 +192,13 @@ async def counter(the: Clients) -> AsyncIterator[None]:
 async def direct(the: Clients) -> AsyncIterator[None]:
     await the.a.ok("REGISTER ada")
     await the.b.ok("REGISTER bob", "SEND ada hi")
+    await the.c.ok("REGISTER eve")
     yield
     await the.b.ok(*(f"SEND ada {n}" for n in range(WRITES)))
     await the.a.hears(f"[bob]: {WRITES - 1}")
     assert the.a.events == ["[bob]: hi", *(f"[bob]: {n}" for n in range(WRITES))]
-    assert the.b.events == []
+    assert the.b.events == the.c.events == []
+    assert (await (await the.again()).ask("SEND ada x")).startswith("ERROR Register")
 
 
 async def guess(the: Clients) -> AsyncIterator[None]:
@@ -227,10 +240,13 @@ async def monitor(the: Clients) -> AsyncIterator[None]:
         ["db", "1.0", "2.0", "3.0"],
         ["web", "4.0", "5.0", "6.0"],
     ]
+    await the.b.hears("db is silent")
+    await the.b.ok("PUSH web 4 5 6")
+    assert [row.endswith("silent") for row in await (await the.again()).lines("REPORT")] == [False, True, False]
 
 
 async def notifications(the: Clients) -> AsyncIterator[None]:
-    await the.a.ok("ADMIN s3cret", "BROADCAST before")
+    await the.a.ok(f"ADMIN {PASSWORD}", "BROADCAST before")
     yield
     await the.a.ok(*(f"BROADCAST {n}" for n in range(WRITES)))
     await the.b.hears(str(WRITES - 1))
@@ -248,10 +264,14 @@ async def poll(the: Clients) -> AsyncIterator[None]:
 
 
 async def presence(the: Clients) -> AsyncIterator[None]:
+    begun = now()
     await the.a.ok("HEARTBEAT ada")
     yield
     await the.b.ok("HEARTBEAT bob")
     assert [line.split(",")[0] for line in await the.b.lines("STATUS 60")] == ["ada", "bob"]
+    await asyncio.gather(the.a.hears("ada is gone"), the.b.hears("ada is gone"))
+    assert now() - begun >= SILENT_S
+    assert not any(line.startswith("ada") for line in await (await the.again()).lines("STATUS"))
 
 
 async def quiz(the: Clients) -> AsyncIterator[None]:
@@ -262,7 +282,11 @@ async def quiz(the: Clients) -> AsyncIterator[None]:
     assert await the.a.ask("ANSWER 2") == "ERROR You have answered"
     assert await the.b.ok("ANSWER 1") == "wrong"
     assert (await the.b.lines("QUESTION"))[0].startswith("Question 2 of 5")
-    assert await the.b.lines("SCORES") == ["ada: 1", "bob: 0"]
+    late = await the.again()
+    await late.ok("JOIN eve")
+    await late.hears("Question 2 of 5: How many bits are in a byte? 1. 4, 2. 8, 3. 16")
+    assert await late.ok("ANSWER 2") == "correct"
+    assert await the.b.lines("SCORES") == ["ada: 1", "eve: 1", "bob: 0"]
 
 
 async def rps(the: Clients) -> AsyncIterator[None]:
@@ -287,6 +311,10 @@ async def tictactoe(the: Clients) -> AsyncIterator[None]:
     assert await the.a.ok("MOVE 1 3") == "win"
     await the.b.hears("lose")
     assert (await the.b.lines("BOARD"))[-1] == "You are o: you lose"
+    await the.a.ok("CREATE attic")
+    await (await the.again()).ok("JOIN attic")
+    await the.c.close()
+    await the.a.hears("Your opponent left")
 
 
 async def todo(the: Clients) -> AsyncIterator[None]:
@@ -351,7 +379,8 @@ class WithGateways(Cluster):
         shared.mkdir()
         for name, data in FILES.items():
             (shared / name).write_bytes(data)
-        (folder / "files.yaml").write_text("apps: {files: {folder: shared}}\n")
+        given = f"apps: {{files: {{folder: shared}}, presence: {{seconds: {SILENT_S}}}}}\n"
+        (folder / "files.yaml").write_text(given)
         self._flags += ["--config", str(folder / "files.yaml")]
         self.apps = list(apps)
         self.ports: dict[tuple[str, str], Port] = {}
@@ -366,6 +395,17 @@ class WithGateways(Cluster):
         one, two = (name for name in self.peers if name != server)
         a, b, c = [await Client.at(self.ports[name, app]) for name in (one, two, server)]
         return Clients(a, b, c, self.ports[two, app])
+
+    async def until_logged_to_files(self) -> None:
+        """Each peer that runs has the lines of the log server, each once, none torn, in a file of its own."""
+        texts = ["INFO before", *(f"WARN line {n}" for n in range(WRITES))]
+
+        async def there() -> bool:
+            files = [peer.data / "apps/logs/lines.log" for peer in self.peers.values() if peer.running]
+            written = [file.read_text() if file.exists() else "" for file in files]
+            return all([line.partition(" ")[2] for line in lines.splitlines()] == texts for lines in written)
+
+        await self.wait_for(there, "the lines of the log server stand in the file of each peer")
 
     async def close(self) -> None:
         await super().close()
@@ -390,6 +430,11 @@ async def go_on(app: str, play: AsyncIterator[None]) -> None:
         raise
 
 
+def files_with(folder: Path, text: str) -> list[Path]:
+    """The files of all peers, journals and output, in which a text stands."""
+    return [file for file in folder.rglob("*") if file.is_file() and text.encode() in file.read_bytes()]
+
+
 OTHER_PROTOCOLS = {"packets", "sums", "positions", "lantern", "hosts"}
 """Applications for clients that speak no lines: they are played with their own gateways."""
 
@@ -411,3 +456,5 @@ async def test_every_application_outlives_its_server(tmp_path: Path, safety: str
         await asyncio.gather(*(begin(app, play) for app, play in plays.items()))
         await asyncio.gather(cluster.kill(server), *(go_on(app, play) for app, play in plays.items()))
         await cluster.settled()
+        await cluster.until_logged_to_files()
+    assert files_with(tmp_path, "my plans") and not files_with(tmp_path, PASSWORD)
