@@ -1,4 +1,4 @@
-"""Questions of a quiz, and a first few."""
+"""Questions of a quiz and what players hear, and a first few questions."""
 
 from collections.abc import Sequence
 
@@ -36,6 +36,30 @@ class Asked(Event):
     total: int
     text: str
     choice: str
+
+
+class Score(msgspec.Struct, frozen=True):
+    """One line of the leaderboard."""
+
+    name: str
+    points: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.points}"
+
+
+class Solved(Event):
+    """Time is up, or all have answered: the right answer."""
+
+    template = "The answer was {answer}"
+    answer: str
+
+
+class Finished(Event):
+    """The quiz is over."""
+
+    template = "The quiz is over. {leaders}"
+    leaders: str
 
 
 class Question(msgspec.Struct, frozen=True):

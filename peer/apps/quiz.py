@@ -2,9 +2,9 @@
 
 import msgspec
 
-from tanist.peer.application import Choice, Context, Event, FromFile, Refused, Superseded, command, query
+from tanist.peer.application import Choice, Context, FromFile, Refused, Superseded, command, query
 from tanist.peer.apps.names import Named
-from tanist.peer.apps.questions import FIRST_QUIZ, Question, Shown, checked_questions
+from tanist.peer.apps.questions import FIRST_QUIZ, Finished, Question, Score, Shown, Solved, checked_questions
 
 ANSWER_S = 20.0
 """Time for a question."""
@@ -12,30 +12,6 @@ PLAYERS_MAX = 1000
 """Names on the leaderboard."""
 LEADERS = 3
 """Places told at the end."""
-
-
-class Score(msgspec.Struct, frozen=True):
-    """One line of the leaderboard."""
-
-    name: str
-    points: int
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.points}"
-
-
-class Solved(Event):
-    """Time is up, or all have answered: the right answer."""
-
-    template = "The answer was {answer}"
-    answer: str
-
-
-class Finished(Event):
-    """The quiz is over."""
-
-    template = "The quiz is over. {leaders}"
-    leaders: str
 
 
 class Quiz(Named):
