@@ -1,5 +1,8 @@
 """`preempt: idle`: a better-ranked client takes over from this live server, by a hand-over, in an idle moment.
 
+Where no moment is idle it does not wait for ever: once its time is over twice, it takes over amid the traffic, which a
+hand-over holds back and nothing of which it loses.
+
 Only priority and power count as better: load, link and stability follow from who serves, so that two peers
 could take the reign from each other for ever. The client is in sync and steady, and has been better without a
 break for `preempt_after_ms`, twice as long for each time it was lost lately: one that takes over, dies and comes
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 IDLE_HEARTBEATS = 3
 """Heartbeats without a proposal after which a cluster is idle: a hand-over then delays nobody."""
+WAITS_MAX = 2
+"""Waits after which it takes over though the cluster is busy: with an application that reports now and then it always
+is, at the pace classic."""
 DOUBLINGS_MAX = 6
 """How often the wait doubles for a peer that was lost: with a minute, to about an hour."""
 
@@ -32,12 +38,15 @@ class Preempting:
         """When something was last proposed."""
         self._better = ""
         self._since = 0
+        self._last = 0
+        """The last entry when this looked before."""
 
     def look(self) -> None:
         """Judge at every heartbeat whether somebody better should serve, and hand over if it is time."""
         node, reign = self.node, self.reign
         if node.settings.preempt != "idle" or reign.proving is not None or reign.handover is not None:
             return
+        last, self._last = self._last, node.log.last
         found = next((e for e in reign.list.entries if self._is_better(e)), None)
         if found is None:
             self._better = ""
@@ -46,7 +55,7 @@ class Preempting:
         if found.id != self._better:
             self._better, self._since = found.id, node.now
             node.emit(events.BetterRanked(found.id, self._why(found.id), wait / MS))
-        elif node.now >= self._since + wait and self._idle():
+        elif self._is_time(found.id, wait, last):
             # If it does not come off, the whole wait begins again.
             self._since = node.now
             reign.core.hand_over(found.id, f"it is ranked above this server ({self._why(found.id)})")
@@ -68,6 +77,14 @@ class Preempting:
     def _wait_ns(self, peer: str) -> int:
         losses = self.node.stability.count(peer, self.node.now)
         return int(self.node.settings.preempt_after_ms * MS) << min(losses, DOUBLINGS_MAX)
+
+    def _is_time(self, peer: str, wait: int, last: int) -> bool:
+        """Whether a peer has waited long enough; `last` was the last entry a heartbeat ago."""
+        if self.node.now < self._since + WAITS_MAX * wait:
+            return self.node.now >= self._since + wait and self._idle()
+        # Proposals are held until the heir has all: it must not be one that is always behind.
+        client = self.reign.replication.clients.get(peer)
+        return self.reign.open and client is not None and client.match >= last
 
     def _idle(self) -> bool:
         node = self.node

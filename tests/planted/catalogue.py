@@ -7,6 +7,7 @@ from planted.canary import CANARY
 from planted.elections import AWAY, SEARCHES, VOTES
 from planted.founding import FOUNDING
 from planted.healing import HEALING
+from planted.moving import MOVING
 from planted.replication import REPLICATION
 from planted.sessions import SESSIONS
 from planted.storage import STORAGE
@@ -19,6 +20,7 @@ GROUPS: dict[str, tuple[Bug, ...]] = {
     "Ballots": VOTES,
     "Looking for a server": SEARCHES,
     "Being away": AWAY,
+    "Planned moves": MOVING,
     "Replication": REPLICATION,
     "Survivor mode": SURVIVOR,
     "Healing": HEALING,
