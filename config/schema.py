@@ -177,8 +177,8 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
     preempt: Annotated[
         Preempt,
         Key(
-            meaning="Whether a peer that was ranked above the live server for a while takes over in an idle moment, or, "
-            "without one, after twice the time.",
+            meaning="Whether a peer that was ranked above the live server for a while takes over in an idle moment, "
+            "or, without one, after twice the time.",
             takes=words(Preempt),
             parse=choice(Preempt),
         ),

@@ -21,8 +21,8 @@ export function useConnection(link) {
   useEffect(() => link.watch(() => again(n => n + 1)), [link]);
 }
 
-// The answer of a query, kept up to date: {result, lines, error}.
-export function useAsked(link, name, texts = {}) {
+// The answer of a query, kept up to date: {result, lines, error}; without news it is asked for again so often.
+export function useAsked(link, name, texts = {}, againMs = ASK_AGAIN_MS) {
   const [answer, setAnswer] = useState({});
   const key = JSON.stringify(texts);
   useEffect(() => {
@@ -45,9 +45,9 @@ export function useAsked(link, name, texts = {}) {
     const soon = () => { clearTimeout(timer); timer = setTimeout(look, TOGETHER_MS); };
     look();
     const ends = link.hear(said => { if (said.app || NEWS.has(said.event)) soon(); });
-    const every = setInterval(() => { if (!document.hidden && !link.away) look(); }, ASK_AGAIN_MS);
+    const every = setInterval(() => { if (!document.hidden && !link.away) look(); }, againMs);
     return () => { ended = true; clearTimeout(timer); clearInterval(every); ends(); };
-  }, [link, name, key]);
+  }, [link, name, key, againMs]);
   return answer;
 }
 

@@ -111,7 +111,7 @@ class InRawBytes(Cluster):
         for port in self.ports.values():
             port.release()
 
-    async def clients(self, leaving: contextlib.AsyncExitStack, app: str, server: str) -> list[Raw]:
+    async def three_clients(self, leaving: contextlib.AsyncExitStack, app: str, server: str) -> list[Raw]:
         """Two at peers that live, and one at the server."""
         peers = [*(name for name in self.peers if name != server), server]
         clients = [await Raw.to(self.ports[name, app]) for name in peers]
@@ -176,7 +176,7 @@ async def test_connections_and_codes_outlive_the_server(tmp_path: Path, safety: 
     async with InRawBytes(tmp_path, safety) as cluster, contextlib.AsyncExitStack() as leaving:
         server = await cluster.found()
         one, two = (name for name in cluster.peers if name != server)
-        clients = {app: await cluster.clients(leaving, app, server) for app in GATEWAYS}
+        clients = {app: await cluster.three_clients(leaving, app, server) for app in GATEWAYS}
         for raw in clients["positions"]:
             await raw.move()
         before = {app: await cluster.codes(one, app, 3) for app in GATEWAYS}
