@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tanist.config import load
+from tanist.peer.gateways import http_clients
 from tanist.peer.gateways.http_clients import UNDER_WAY_MAX
 from tanist.peer.peer import Peer
 
@@ -117,6 +119,45 @@ async def _answers(console: Console, count: int) -> AsyncIterator[dict[str, Any]
             yield said
 
 
+async def test_who_reads_nothing_is_not_heard_either_and_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_clients, "SEND_S", 0.5)
+    async with running(tmp_path) as peer, consoles(peer) as (other,):
+        large = "x" * 500_000
+        assert (await other.ask(app="kv", name="set", arguments=["k", large]))["result"] == "OK"
+        host, _, port = peer.http_address.rpartition(":")
+        _reader, writer = await asyncio.open_connection(host, int(port), limit=1)
+        writer.write(HANDSHAKE + text_frame(b'{"id": 1, "app": "kv", "name": "get", "arguments": ["k"]}') * 1000)
+        most = 0
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(DEADLINE_S):
+                # Only looked at, never read: its end is seen by writing.
+                while True:
+                    writer.write(text_frame(b"{}"))
+                    await writer.drain()
+                    assert await other.line("kv", "SIZE") == 1
+                    most = max(most, sum(under_way(task) for task in asyncio.all_tasks()))
+        assert 0 < most <= UNDER_WAY_MAX
+        writer.close()
+
+
+HANDSHAKE = (
+    b"GET /client HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def text_frame(text: bytes) -> bytes:
+    """A frame of a client, whose mask is of zeros."""
+    return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
+
+
+def under_way(task: asyncio.Task[Any]) -> bool:
+    """Whether it is a call of a client, answered or not."""
+    return getattr(task.get_coro(), "__qualname__", "") == "OneClient._answer"
+
+
 async def test_arguments_may_be_texts_and_a_key_makes_a_repetition_safe(tmp_path: Path) -> None:
     async with running(tmp_path) as peer, consoles(peer, peer) as (console, later):
         said = await console.ask(app="kv", name="incr", texts={"key": "n", "by": "40"}, key="once")
@@ -162,7 +203,11 @@ async def test_what_is_wrong_is_said_and_harms_nothing(tmp_path: Path) -> None:
             await console.socket.send_str(text)
             said = await console.answer({"any": ["thing"]} if "any" in text else None)
             assert said["error"]["code"] == "bad_request"
-        await console.socket.send_bytes(b"\x00\xff")
+        await console.socket.send_bytes(b"{}")
+        assert (await console.answer(None))["error"]["message"] == "messages are text, not binary"
+        assert (await console.ask(app="kv", line="help"))["answer"][1].startswith("SET key value")
+        assert len((await console.ask(app="kv", line="HELP size"))["answer"]) == len(("OK", "SIZE …", "."))
+        assert (await console.ask(app="kv", line="HELP fly"))["error"]["code"] == "not_found"
         assert await console.line("kv", "SET k v") == "OK"
 
 

@@ -105,9 +105,11 @@ async def test_answers_of_one_line_of_several_and_of_none(tmp_path: Path) -> Non
         assert await kv.several("KEYS nothing-begins-so") == []
         assert await kv.ask("SET dots .") == "OK"
         assert (await kv.ask("FLY away")).startswith("ERROR there is no FLY; there are: SET, ")
-        assert await kv.ask("INCR") == "ERROR the argument 'key' (str) is missing"
+        assert await kv.ask("INCR") == "ERROR key is missing; write INCR key [by]"
         assert await kv.ask("GET a b") == "ERROR not found", "the last text takes the rest of the line"
         assert (await kv.ask("INCR n five")).startswith("ERROR by: ")
+        assert (await kv.several("help PUT"))[0].startswith("PUT key value [ttl_ms] [any|new|old] [keep]  Give a key")
+        assert (await kv.ask("HELP fly")).startswith("ERROR there is no FLY; there are: SET, ")
         assert await poll.ask("VOTE 9") == "ERROR Options are 1 to 4"
         assert (await poll.several("POLL"))[1].startswith("1. ")
         for nc in (calculator, kv, poll):

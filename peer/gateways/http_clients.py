@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from tanist.peer.application.events import Published
 from tanist.peer.application.specification import Operation
@@ -37,7 +37,7 @@ from tanist.peer.gateways.http_connection import Connection
 from tanist.peer.gateways.http_events import position_from
 from tanist.peer.gateways.http_requests import checked_key
 from tanist.peer.gateways.http_values import from_json, in_order, to_json
-from tanist.peer.gateways.line import done, undone
+from tanist.peer.gateways.line import done, help_answer, undone
 
 CLIENTS_MAX = 512
 """WebSockets of one gateway."""
@@ -90,7 +90,7 @@ class ClientSockets:
                 connection.allow(None)
             self._open.add(socket)
             try:
-                await OneClient(self._peer, self._directory, client, socket).talk(position)
+                await OneClient(self._peer, self._directory, client, socket, request.transport).talk(position)
             finally:
                 self._open.discard(socket)
             return socket
@@ -107,12 +107,18 @@ class OneClient:
     """One client: its calls, and what it is told."""
 
     def __init__(
-        self, peer: GatewayPeer, directory: Directory, client: GatewayClient, socket: web.WebSocketResponse
+        self,
+        peer: GatewayPeer,
+        directory: Directory,
+        client: GatewayClient,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
     ) -> None:
         self._peer = peer
         self._directory = directory
         self._client = client
         self._socket = socket
+        self._transport = transport
         self._room = asyncio.Semaphore(UNDER_WAY_MAX)
         self._sending = asyncio.Lock()
 
@@ -125,8 +131,7 @@ class OneClient:
             position = f"{status.applied}.{NUMBER_MAX}"
             await self._send({"peer": status.name, "session": self._client.session, "position": position})
             async for message in self._socket:
-                if message.type is not WSMsgType.TEXT:
-                    continue
+                # An answer that is not sent yet takes room too: who reads nothing is not heard either.
                 await self._room.acquire()
                 call = asyncio.create_task(self._answer(message.data))
                 calls.add(call)
@@ -138,16 +143,20 @@ class OneClient:
                 task.cancel()
             await asyncio.wait([events, *calls])
 
-    async def _answer(self, text: str) -> None:
+    async def _answer(self, data: str | bytes) -> None:
+        try:
+            said = await self._said(data)
+            with contextlib.suppress(ConnectionError):
+                await self._send(said)
+        finally:
+            self._room.release()
+
+    async def _said(self, data: str | bytes) -> dict[str, Any]:
+        """The answer to a message."""
         asked: Any = None
         line = False
         try:
-            try:
-                message = msgspec.json.decode(text)
-            except (msgspec.DecodeError, RecursionError):
-                raise BadRequest("this is no JSON") from None
-            if not isinstance(message, dict):
-                raise BadRequest('a message is an object: {"id": 1, "app": "chat", "line": "MSG hi"}')
+            message = _decoded(data)
             asked = message.pop("id", None)
             line = "line" in message
             said = await self._done(message)
@@ -158,15 +167,14 @@ class OneClient:
         except Exception:
             log.exception("HTTP: a client's call failed")
             said = {"error": {"code": "failed", "message": "this peer failed; ask another"}}
-        finally:
-            self._room.release()
-        with contextlib.suppress(ConnectionError):
-            await self._send({"id": asked, **said})
+        return {"id": asked, **said}
 
     async def _done(self, message: Mapping[str, Any]) -> dict[str, Any]:
         key = _key_in(message)
         match {name: value for name, value in message.items() if name != "key"}:
             case {"app": str() as app, "line": str() as line, **rest} if not rest:
+                if (about := words.asks_for_help(line)) is not None:
+                    return {"answer": _lines(help_answer(self._directory.application(app), about))}
                 operation, given = words.read(self._directory.application(app), line)
             case {"app": str() as app, "name": str() as name, **rest} if _is_one_of(rest, "arguments", "texts"):
                 operation = self._directory.find(app, name)
@@ -226,8 +234,22 @@ class OneClient:
                 async with asyncio.timeout(SEND_S):
                     await self._socket.send_str(_encode(message).decode())
             except TimeoutError:
-                await self._socket.close()
+                if self._transport is not None:
+                    self._transport.abort()
                 raise ConnectionResetError("it reads nothing") from None
+
+
+def _decoded(data: str | bytes) -> dict[str, Any]:
+    """The object that a message is; raises `BadRequest`."""
+    if isinstance(data, bytes):
+        raise BadRequest("messages are text, not binary")
+    try:
+        message = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        raise BadRequest("this is no JSON") from None
+    if not isinstance(message, dict):
+        raise BadRequest('a message is an object: {"id": 1, "app": "chat", "line": "MSG hi"}')
+    return message
 
 
 def _is_one_of(rest: Mapping[str, Any], *names: str) -> bool:

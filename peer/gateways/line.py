@@ -71,8 +71,8 @@ class LineGateway(TcpGateway):
         return told
 
     async def _done(self, connection: Connection, line: str, incoming: Incoming) -> bytes:
-        if line.strip().lower() == "help":
-            return answer(words.help_lines(self._application), several=True)
+        if (about := words.asks_for_help(line)) is not None:
+            return help_answer(self._application, about)
         operation, given = words.read(self._application, line)
         if operation.blob is not None:
             given[-1] = await connection.upload(incoming)
@@ -93,6 +93,11 @@ class LineGateway(TcpGateway):
     def refused(self, why: str) -> bytes:
         """Why a client is not taken."""
         return error(why)
+
+
+def help_answer(app: Specified, about: str) -> bytes:
+    """The answer to HELP: all commands, or the one that it is about; raises `NotFound`."""
+    return answer(words.help_lines(app, about), several=True)
 
 
 def done(operation: Operation, result: Any) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from tanist.peer.application.hints import encodable
+from tanist.peer.application.hints import choices, encodable
 from tanist.peer.application.specification import Operation, Parameter, Specified, describe, find, validate
 from tanist.peer.errors import BadRequest, CallError, NotFound
 
@@ -28,13 +28,11 @@ def read(app: Specified, line: str) -> tuple[Operation, list[Any]]:
     """
     word, rest = _first(line)
     name = word.lower()
-    offered = describe(app)
     whole = getattr(app, "LINE", None)
-    if name not in {o.name for o in [*offered.commands, *offered.queries]}:
+    if name not in {o.name for o in _offered(app)}:
         if whole is not None and line.strip():
             return find(app, whole), [line.strip()]
-        words = ", ".join(o.name.upper() for o in [*offered.commands, *offered.queries])
-        raise NotFound(f"there is no {word[:40].upper() or 'empty command'}; there are: {words}, HELP, QUIT")
+        raise _unknown(app, word)
     operation = find(app, name)
     texts: dict[str, Any] = {}
     parameters = operation.parameters
@@ -43,12 +41,30 @@ def read(app: Specified, line: str) -> tuple[Operation, list[Any]]:
         parameters = parameters[:-1]
         texts[operation.blob.name] = {"hash": "", "size": size}
     texts |= _texts(operation, parameters, rest)
+    if missing := [p.name for p in operation.parameters if p.required and p.name not in texts]:
+        raise BadRequest(f"{missing[0]} is missing; write {usage(operation)}")
     encoded = validate(app, operation.name, texts, text=True)
     given: dict[str, Any] = msgspec.msgpack.decode(encoded)
     values = []
     for parameter in operation.parameters[: len(texts)]:
         values.append(given.get(parameter.name, parameter.default))
     return operation, values
+
+
+def asks_for_help(line: str) -> str | None:
+    """The word that a HELP line asks about, "" for all; None if it is no such line."""
+    word, rest = _first(line)
+    return rest.strip() if word.lower() == "help" else None
+
+
+def _offered(app: Specified) -> list[Operation]:
+    offered = describe(app)
+    return [*offered.commands, *offered.queries]
+
+
+def _unknown(app: Specified, word: str) -> NotFound:
+    words = ", ".join(o.name.upper() for o in _offered(app))
+    return NotFound(f"there is no {word[:40].upper() or 'empty command'}; there are: {words}, HELP, QUIT")
 
 
 def _first(line: str) -> tuple[str, str]:
@@ -113,18 +129,23 @@ def _unescaped(text: str) -> str:
 
 
 def usage(operation: Operation) -> str:
-    """How to type a command: `SEND nick text`."""
-    words = [p.name if p.required else f"[{p.name}]" for p in operation.parameters]
-    if operation.blob is not None:
-        words[-1] = "size"
+    """How to type a command: `SEND nick text`, `MOVE rock|paper|scissors`."""
+    words = ["|".join(choices(p.hint)) or ("size" if p.is_blob else p.name) for p in operation.parameters]
+    words = [word if p.required else f"[{word}]" for word, p in zip(words, operation.parameters, strict=True)]
     return " ".join([operation.name.upper(), *words])
 
 
-def help_lines(app: Specified) -> list[str]:
-    """A line for each command and query, from their signatures and docstrings."""
-    offered = describe(app)
-    rows = [(usage(o), o.doc.partition("\n")[0]) for o in [*offered.commands, *offered.queries]]
-    rows += [("HELP", "This list."), ("QUIT", "End the connection.")]
+def help_lines(app: Specified, about: str = "") -> list[str]:
+    """A line for each command and query, or for the one that is named, from their signatures and docstrings.
+
+    Raises NotFound where there is none of that name.
+    """
+    chosen = [o for o in _offered(app) if about.lower() in ("", o.name)]
+    if not chosen:
+        raise _unknown(app, about)
+    rows = [(usage(o), o.doc.partition("\n")[0]) for o in chosen]
+    if not about:
+        rows += [("HELP", "This list."), ("QUIT", "End the connection.")]
     width = max(len(words) for words, _ in rows)
     return [f"{words:{width}}  {doc}".rstrip() for words, doc in rows]
 
