@@ -20,6 +20,8 @@ from tanist.peer.simulate.referee import Referee
 SPECS = sorted(BUILT_IN)
 SESSIONS = ("s1", "s2", "s3", "s4")
 COMMANDS = 40 * len(SPECS)
+LIVES = 4
+"""Of each application alone: some in each safety mode."""
 
 
 def entries(applications: Applications, seed: int) -> Iterator[Entry]:
@@ -78,7 +80,7 @@ def test_all_of_them_are_the_same_on_every_peer(seed: int) -> None:
 def test_each_lives_well(spec: str) -> None:
     lives = Lives([spec])
     try:
-        for seed in range(2):
+        for seed in range(LIVES):
             totals = lives.live(seed, Options())
             assert [failure.detail for failure in totals.failures] == []
             assert totals.commands > 0

@@ -84,6 +84,29 @@ def test_what_clients_of_kv_saw_becomes_a_history() -> None:
     ]
 
 
+def test_a_history_of_kv_ends_where_its_model_knows_no_more() -> None:
+    history = [
+        wrote(0, "set", encode_result("OK"), key="a", value="1"),
+        wrote(7, "incr", encode_result(1), key="a"),
+        wrote(10, "clear", encode_result(1)),
+        wrote(20, "incr", encode_result(1), key="a"),
+    ]
+    assert [str(o) for o in kv_history(history)] == ["s1: set a '1' -> 'OK'", "s1: incr a 1 -> ?"]
+    assert len(kv_history([wrote(0, "publish", encode_result("OK"), channel="c"), history[0]])) == 1
+
+
+@pytest.mark.parametrize(("seed", "drawn"), [(2, False), (3, True)])
+def test_every_second_life_draws_only_what_the_model_of_kv_knows(seed: int, drawn: bool) -> None:
+    mirror = Mirror(["kv"])
+    try:
+        guest, rng = ApplicationGuest(Applications(["kv"]), mirror, seed), Random(1)
+        names = {msgspec.msgpack.decode(guest.command(rng, "s", 1), type=Command).name for _ in range(200)}
+    finally:
+        mirror.close()
+    assert ({"clear", "put", "expire"} <= names) is drawn
+    assert {"set", "incr", "cas", "del"} <= names
+
+
 def test_a_stale_answer_of_kv_is_found_in_quorum_mode_alone(guest: ApplicationGuest) -> None:
     history = [
         wrote(0, "set", encode_result("OK"), key="a", value="1"),

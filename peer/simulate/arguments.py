@@ -3,9 +3,10 @@
 Values come from small sets, so that clients meet on the same keys, repeat each other and are refused.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from hashlib import blake2b
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -46,11 +47,17 @@ class CannotMake(Exception):
 
 
 class Commands:
-    """Draws commands of applications: `draw` gives the application's name, the command's, and its arguments."""
+    """Draws commands of applications: `draw` gives the application's name, the command's, and its arguments.
 
-    def __init__(self, classes: Mapping[str, type[Specified]]) -> None:
+    `only` names the commands to draw of an application; of those that it does not name, all are drawn.
+    """
+
+    def __init__(
+        self, classes: Mapping[str, type[Specified]], only: Mapping[str, Container[str]] = MappingProxyType({})
+    ) -> None:
         self._classes = classes
-        self._choices = [(name, o) for name, cls in classes.items() for o in _logged(describe(cls))]
+        logged = [(name, o) for name, cls in classes.items() for o in _logged(describe(cls))]
+        self._choices = [(name, o) for name, o in logged if name not in only or o.name in only[name]]
         self._queries = [(name, o) for name, cls in classes.items() for o in describe(cls).queries]
         self._uploads = any(holds_blobs(p.hint) for _, operation in self._choices for p in operation.parameters)
         if not self._choices:

@@ -15,7 +15,7 @@ from tanist.election.simulation.broken import Broken
 from tanist.election.simulation.machine import Machine, Seen
 from tanist.peer.application.replies import ErrorReply, ResultReply
 from tanist.peer.simulate.arguments import Commands
-from tanist.peer.simulate.kv_history import kv_history
+from tanist.peer.simulate.kv_history import APP, MODELLED, kv_history
 from tanist.peer.simulate.loading import Applications
 from tanist.peer.simulate.machines import ApplicationMachine
 from tanist.peer.simulate.mirror import Mirror
@@ -30,11 +30,14 @@ _decode_query = msgspec.msgpack.Decoder(tuple[str, str, bytes]).decode
 
 
 class ApplicationGuest:
-    """The applications in one life. `checked` counts the operations that were held against a model."""
+    """The applications in one life. `checked` counts the operations that were held against a model.
 
-    def __init__(self, applications: Applications, mirror: Mirror) -> None:
+    Every second `seed` keeps `kv` to the commands that its model knows, so that whole histories are checked.
+    """
+
+    def __init__(self, applications: Applications, mirror: Mirror, seed: int = 0) -> None:
         self._applications = applications
-        self._commands = Commands(applications.classes)
+        self._commands = Commands(applications.classes, only={APP: MODELLED} if seed % 2 == 0 else {})
         self._mirror = mirror
         self.referee = Referee()
         self.checked = 0

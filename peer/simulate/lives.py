@@ -51,7 +51,7 @@ class Lives:
             return None
 
         def again(setup: Setup, steps: Sequence[Step]) -> Failure | None:
-            return run_again(setup, steps, codec=self._codec, guest=self._guest()).failure
+            return run_again(setup, steps, codec=self._codec, guest=self._guest(setup.seed)).failure
 
         small = found(seed, options, Shrinker(outcome.failure, again, runs_max).run())
         small.history = recorded(outcome, guest)
@@ -62,13 +62,13 @@ class Lives:
         if self._mirror is not None:
             self._mirror.close()
 
-    def _guest(self) -> ApplicationGuest | None:
+    def _guest(self, seed: int) -> ApplicationGuest | None:
         if self._applications is None or self._mirror is None:
             return None
-        return ApplicationGuest(self._applications, self._mirror)
+        return ApplicationGuest(self._applications, self._mirror, seed)
 
     def _run(self, seed: int, options: Options) -> tuple[Outcome, ApplicationGuest | None]:
-        guest = self._guest()
+        guest = self._guest(seed)
         return run(seed, options, codec=self._codec, guest=guest), guest
 
 
