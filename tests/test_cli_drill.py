@@ -85,7 +85,7 @@ def test_a_drill_for_one_mode_is_not_run_in_the_other(tmp_path: Path, capsys: py
 def test_a_drill_is_told_judged_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, keep = tmp_path / "quick.yaml", tmp_path / "kept"
     file.write_text(QUICK, encoding="utf-8")
-    status = run(["drill", str(file), "--safety", "quorum", "--pace", "fast", "--keep", str(keep)])
+    status = run(["drill", str(file), "--safety", "quorum", "--pace", "lan", "--keep", str(keep)])
     told = capsys.readouterr().out
     assert status == Exit.OK, told
     for part in ("> kill ", "lost the server", "serving as 2@", "passed: ", "linearizable"):

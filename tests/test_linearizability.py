@@ -321,22 +321,35 @@ stores = any_of(
 logs = any_of(("append", 1, st.none() | small), ("read", 0, st.lists(small, max_size=3)), ("count", 0, small))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(registers)
 def test_registers_as_the_definition_has_it(history: list[Operation]) -> None:
     compare(Register(), history)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(stores)
 def test_stores_as_the_definition_has_it(history: list[Operation]) -> None:
     compare(Kv(), history)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(logs)
 def test_logs_as_the_definition_has_it(history: list[Operation]) -> None:
     compare(Log(), history)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "histories"), [(Register(), registers), (Kv(), stores), (Log(), logs)])
+def test_thousands_of_histories_as_the_definition_has_it(
+    model: Model, histories: st.SearchStrategy[list[Operation]]
+) -> None:
+    @settings(max_examples=3000, deadline=None)
+    @given(histories)
+    def agree(history: list[Operation]) -> None:
+        compare(model, history)
+
+    agree()
 
 
 def compare(model: Model, history: list[Operation]) -> bool:

@@ -24,6 +24,7 @@ def test_what_it_writes_is_an_application(tmp_path: Path, capsys: pytest.Capture
     assert [o.name for o in describe(application).commands] == ["add", "remove"]
 
 
+@pytest.mark.slow
 def test_it_is_deterministic_as_simulate_sees_it(tmp_path: Path) -> None:
     assert run(["new-app", "notes", "--in", str(tmp_path)]) == Exit.OK
     assert run(["simulate", "--app", f"{tmp_path}/notes.py:Notes", "--seeds", "0:3"]) == Exit.OK

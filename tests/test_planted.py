@@ -69,12 +69,14 @@ def test_quick_bugs_die() -> None:
     assert not survived
 
 
+@pytest.mark.slow
 @HUNTS
 @pytest.mark.parametrize("name", ["life/survivor", "tests/test_ballots.py"])
 def test_without_a_bug_nothing_dies(name: str) -> None:
     assert not hunt(CONTROL, name, range(4)).killed
 
 
+@pytest.mark.slow
 @HUNTS
 def test_a_probe_that_does_not_run_is_no_kill() -> None:
     with pytest.raises(HuntFailed, match="did not run"):
