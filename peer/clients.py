@@ -18,7 +18,7 @@ from tanist.peer.application.machine import Machine, Outcome
 from tanist.peer.application.preparing import Asking, Preparations, prepares
 from tanist.peer.application.specification import validate
 from tanist.peer.calls import Calls
-from tanist.peer.errors import NotFound, Overloaded
+from tanist.peer.errors import NoServer, NotFound, Overloaded
 from tanist.peer.status import Reply
 from tanist.peer.uploads import Uploads
 
@@ -52,8 +52,14 @@ class Client:
         return await self.calls.call(app, command, arguments, key, left_s, given=digest)
 
     def query(self, app: str, name: str, given: Given, *, internal: bool = False) -> Any:
-        """A query's answer from this peer's state, with this client's session; internal ones only if `internal`."""
-        return self._clients.machine().query(app, name, given, self.session, internal=internal)
+        """A query's answer from this peer's state, with this client's session; internal ones only if `internal`.
+
+        Raises NoServer while there is no state but the emptiness of a start.
+        """
+        machine = self._clients.machine()
+        if not machine.applied:
+            raise NoServer("this peer has not seen a server since it started")
+        return machine.query(app, name, given, self.session, internal=internal)
 
     def replace(self, session: str) -> None:
         """This client was another session, at a peer that it lost: what that one holds, such as a nickname, is free."""

@@ -9,6 +9,7 @@ from app_room import Room, room_of
 from tanist.peer.application import Refused
 from tanist.peer.apps import tictactoe as module
 from tanist.peer.apps.grid import DRAW, LINES, Grid
+from tanist.peer.apps.table import ABSENT_S
 from tanist.peer.apps.tictactoe import TicTacToe
 from tanist.peer.errors import BadRequest
 
@@ -156,3 +157,28 @@ def test_rooms_are_bounded_and_end_with_their_player(room: Room, monkeypatch: py
     assert room.refused("b", "create", "") == "bad_room"
     room.close("a")
     assert room.call("b", "create", "two") == "OK"
+
+
+def test_one_who_stays_away_from_the_table_keeps_it_for_a_minute_only(room: Room) -> None:
+    room.call("a", "sit", "ann")
+    room.call("b", "sit", "bob")
+    room.wait(ABSENT_S - 1)
+    room.call("a", "put", "ann", 0, 0)
+    room.wait(ABSENT_S - 1)
+    assert room.refused("c", "sit", "eve") == "table_full", "the time counts from the last move"
+    room.call("c", "wait")
+    room.wait(2)
+    assert room.call("c", "sit", "eve")["you"] == "x"
+    assert room.refused("a", "put", "ann", 0, 1) == "not_at_the_table"
+
+
+def test_who_waits_alone_and_asks_on_keeps_the_seat(room: Room) -> None:
+    room.call("a", "sit", "ann")
+    for _ in range(10):
+        room.wait(ABSENT_S - 1)
+        room.call("a", "wait")
+    assert room.call("b", "sit", "bob")["you"] == "o"
+    room.wait(ABSENT_S + 1)
+    room.call("a", "sit", "ann")
+    room.wait(ABSENT_S + 1)
+    assert room.call("b", "sit", "bob")["you"] == "x", "who asks no more is gone"

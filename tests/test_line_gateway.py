@@ -12,7 +12,7 @@ import pytest
 
 from tanist.config import load
 from tanist.peer.application.loading import load_application
-from tanist.peer.errors import BadRequest, NotFound
+from tanist.peer.errors import BadRequest, NoServer, NotFound
 from tanist.peer.gateways import words
 from tanist.peer.gateways.line import answer, error
 from tanist.peer.gateways.tcp import CONNECTIONS_MAX, READ_BYTES_MAX
@@ -205,3 +205,24 @@ def test_no_text_forges_a_line() -> None:
     assert answer(["\x1b[31mred\x9b\r\n"], several=False) == b"OK  [31mred   \n"
     assert error("no\nOK 5") == b"ERROR no OK 5\n"
     assert answer(["\udcff"], several=False) == b"OK ?\n"
+
+
+@pytest.mark.slow
+async def test_who_comes_to_a_peer_that_has_just_started_is_shown_no_empty_state(tmp_path: Path) -> None:
+    quorum = {"safety": "quorum", "expect": 2}
+    async with contextlib.AsyncExitStack() as stack:
+        a = await stack.enter_async_context(running(tmp_path, "a", **quorum))
+        b = await stack.enter_async_context(running(tmp_path, "b", peer=[a.address], **quorum))
+        nc = await Nc.to(b.gateways["kv=line"])
+        assert await nc.ask("SET k v") == "OK"
+        nc.close()
+        for peer in (b, a):
+            await peer.stop()
+        a = await stack.enter_async_context(running(tmp_path, "a", **quorum))
+        nc = await Nc.to(a.gateways["kv=line"])
+        asked = asyncio.create_task(nc.ask("GET k"))
+        with pytest.raises(NoServer):
+            a.open_client().query("kv", "get", ["k"])
+        await stack.enter_async_context(running(tmp_path, "b", peer=[a.address], **quorum))
+        assert await asked == "OK v"
+        nc.close()

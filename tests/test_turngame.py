@@ -13,10 +13,12 @@ import aiohttp
 import pytest
 
 from tanist.config import load
+from tanist.peer.gateways import http_connections, small_http, turngame
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
 EMPTY = [[" "] * 3 for _ in range(3)]
+JOIN = b'POST /join HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n{"uid": "cut"}'
 
 
 @contextlib.asynccontextmanager
@@ -25,6 +27,10 @@ async def running(folder: Path, name: str = "a", **flags: object) -> AsyncIterat
     given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", "gateway": ["tictactoe=turngame:0"]}
     async with Peer(load(None, {}, given).config) as peer:
         yield peer
+
+
+def state(peer: Peer) -> Any:
+    return peer.applications["tictactoe"]
 
 
 class Table:
@@ -116,6 +122,86 @@ async def test_what_is_no_move_is_400_and_changes_nothing(tmp_path: Path) -> Non
             assert (await table.post(path, {"board": [["x"] * 3] * 3}))[0] == 400
             assert (await table.get(path))[0] == 400
         assert (await table.get("/status"))[1]["board"] == EMPTY
+
+
+async def raw(table: Table, sent: bytes, *, end: bool = True) -> bytes:
+    """What comes of bytes, until the server ends the connection; `end`: send that nothing more comes."""
+    host, _, port = table.url.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(sent)
+        if end:
+            writer.write_eof()
+        async with asyncio.timeout(DEADLINE_S):
+            return await reader.read()
+    finally:
+        writer.transport.abort()
+
+
+async def test_whatever_comes_is_answered_400_in_the_games_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_connections, "LINGER_S", 0.05)
+    async with running(tmp_path) as peer, tables(peer) as (table,):
+        long = b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n"
+        announced = b"POST /join HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
+        broken = b"POST /join HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+        for sent in (b"hello\r\n\r\n", bytes(range(256)), long, announced, broken):
+            head, _, body = (await raw(table, sent, end=False)).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 400 "), sent[:40]
+            assert isinstance(json.loads(body)["error"], str)
+        for method in ("PUT", "DELETE", "OPTIONS", "PATCH"):
+            async with table.http.request(method, table.url + "/move") as answer:
+                assert answer.status == 400 and isinstance((await answer.json())["error"], str)
+        for path in ("/", "/ping", "/status"):
+            async with table.http.head(table.url + path) as answer:
+                assert (answer.status, await answer.read()) == (200, b"")
+        chunks = b'5\r\n{"uid\r\n8\r\n": "zed"\r\n1\r\n}\r\n0\r\n\r\n'
+        cut = b"POST /join HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+        assert b'"token":"x"' in await raw(table, cut), "one who says no more still hears the answer"
+
+
+async def test_one_connection_too_many_is_told_so_in_the_games_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_http, "CONNECTIONS_MAX", 1)
+    async with running(tmp_path) as peer, tables(peer, peer) as (table, other):
+        await table.get("/ping")
+        async with aiohttp.ClientSession() as http:
+            other.http = http
+            status, told = await other.get("/ping")
+        assert status == 400 and "too many" in told["error"]
+        assert (await table.get("/ping"))[0] == 200, "nobody else is harmed"
+
+
+@pytest.mark.slow
+async def test_who_asks_before_a_server_is_found_waits_for_it(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        quorum = {"safety": "quorum", "expect": 2}
+        a = await stack.enter_async_context(running(tmp_path, "a", **quorum))
+        (table,) = await stack.enter_async_context(tables(a))
+        assert (await table.get("/ping"))[1]["is_main"] is False
+        asked = asyncio.create_task(table.get("/status"))
+        joined = asyncio.create_task(raw(table, JOIN))
+        await stack.enter_async_context(running(tmp_path, "b", peer=[a.address], **quorum))
+        assert (await asked)[1]["player"] == "x"
+        assert b'"token":"x"' in await joined, "also one who said no more meanwhile"
+
+
+async def test_who_waits_alone_and_asks_on_is_not_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turngame, "WAIT_EVERY_S", 0.0)
+    async with running(tmp_path) as peer, tables(peer) as (table,):
+        await table.post("/join", {"uid": "ann"})
+        timers = {state(peer).timer}
+
+        async def renewed() -> bool:
+            await table.get("/status")
+            timers.add(state(peer).timer)
+            return len(timers) > 2
+
+        await until(renewed)
+        await table.post("/join", {"uid": "bob"})
+        assert (await table.get("/status"))[1]["is_game_start"] is True
 
 
 async def test_twenty_identical_moves_at_once_count_once(tmp_path: Path) -> None:

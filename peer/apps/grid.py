@@ -78,10 +78,11 @@ class Board(msgspec.Struct, frozen=True):
 
 
 class TableView(msgspec.Struct, frozen=True):
-    """The turn game's table: who asks, whose move it is, whether both are there, the rows, and how it ended."""
+    """The turn game's table: who asks, whose move it is, whether one or both are there, the rows, how it ended."""
 
     you: str
     turn: str
+    alone: bool
     full: bool
     rows: list[list[str]]
     winner: str

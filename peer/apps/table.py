@@ -12,7 +12,8 @@ UID_LENGTH_MAX = 200
 CLEARED_S = 0.5
 """Seconds from when both know the end to an empty table."""
 ABSENT_S = 60.0
-"""Seconds without a move, or until both have been told the end, after which the table is empty again."""
+"""Seconds without a move, or until both have been told the end, after which the table is empty again. One who waits
+alone for another and asks on has no such limit."""
 
 
 class Table(Application):
@@ -37,6 +38,12 @@ class Table(Application):
             self.players.append(uid)
             self._empty_after(ctx, ABSENT_S)
         return self._view(uid)
+
+    @command
+    def wait(self, ctx: Context) -> None:
+        """Somebody asks whether the game begins: one who waits alone is there, and keeps the seat."""
+        if len(self.players) == 1:
+            self._empty_after(ctx, ABSENT_S)
 
     @command
     def put(self, ctx: Context, uid: str, row: int, col: int) -> TableView:
@@ -74,8 +81,8 @@ class Table(Application):
         token = TOKENS[self.players.index(uid)] if uid in self.players else ""
         winner = self.grid.winner if self.grid.winner != DRAW else ""
         rows = [self.grid.cells[i : i + 3] for i in (0, 3, 6)]
-        full = len(self.players) == len(TOKENS)
-        return TableView(token, self.grid.turn or TOKENS[0], full, rows, winner, self.grid.winner == DRAW)
+        alone, full = len(self.players) == 1, len(self.players) == len(TOKENS)
+        return TableView(token, self.grid.turn or TOKENS[0], alone, full, rows, winner, self.grid.winner == DRAW)
 
     def _empty_after(self, ctx: Context, seconds: float) -> None:
         if self.timer:

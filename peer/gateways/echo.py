@@ -13,6 +13,7 @@ class EchoGateway(TcpGateway):
     """An echo whose visitors are listed."""
 
     protocol = "echo"
+    reads = False
 
     async def serve(self, connection: Connection) -> None:
         """Send everything back, as fast as the client reads."""

@@ -71,10 +71,17 @@ class JsonAnswer(web.StreamResponse):
         if transport is None:
             raise ConnectionResetError("the client went before it was answered")
         body = b"" if request.method == "HEAD" else self.content
-        transport.write(
-            b"%b%b%bContent-Length: %d\r\n\r\n%b" % (_HEADS[self.status], _date(), self._extra, len(self.content), body)
-        )
+        transport.write(self._whole(body))
         await request.writer.drain()
+
+    def last_words(self) -> bytes:
+        """Head and body for one who is not listened to: the connection ends behind them."""
+        self._extra += CLOSE
+        return self._whole(self.content)
+
+    def _whole(self, body: bytes) -> bytes:
+        length = len(self.content)
+        return b"%b%b%bContent-Length: %d\r\n\r\n%b" % (_HEADS[self.status], _date(), self._extra, length, body)
 
 
 _HEADS = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n{HEADERS}".encode() for s in HTTPStatus}

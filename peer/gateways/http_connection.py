@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 
 from aiohttp import web
 
 from tanist.peer.errors import BadRequest, CallError
-from tanist.peer.gateways.http_answers import error_answer
+from tanist.peer.gateways.http_answers import JsonAnswer
 
 HALF_CLOSED_S = 0.05
 """Seconds between looks at a connection that sends no more: it is closed when nothing is left to answer. What came
@@ -22,12 +23,16 @@ log = logging.getLogger("tanist.http")
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's handler of one connection. `begun` must be called with each request."""
+    """aiohttp's handler of one connection. `begun` must be called with each request.
 
-    __slots__ = ("_allowance", "_answering", "_begun", "_head_bytes", "_waiter_of_end")
+    `failed` makes the answer to what is no request.
+    """
 
-    def __init__(self, manager: web.Server, **options: object) -> None:
+    __slots__ = ("_allowance", "_answering", "_begun", "_failed", "_head_bytes", "_waiter_of_end")
+
+    def __init__(self, manager: web.Server, failed: Callable[[CallError], JsonAnswer], **options: object) -> None:
         super().__init__(manager, **options)  # type: ignore[arg-type]
+        self._failed = failed
         self._answering: web.BaseRequest | None = None
         self._begun = 0
         self._head_bytes = 0
@@ -116,12 +121,12 @@ class Connection(web.RequestHandler):
         """The answer to what could not be parsed, and the end of the connection: what follows has no beginning."""
         if request.writer.output_size > 0:
             raise ConnectionError("the answer had begun")
-        answer = error_answer(CallError("an error inside this peer; its log has the details"))
+        answer = self._failed(CallError("an error inside this peer; its log has the details"))
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # At debug level: anybody can send garbage, and fill a log with it.
             log.debug("HTTP: no request, from %s: %s", request.remote, message)
             reason = " ".join((message or "").split())[:REASON_CHARACTERS_MAX]
-            answer = error_answer(BadRequest(f"this is no HTTP request: {reason}"))
+            answer = self._failed(BadRequest(f"this is no HTTP request: {reason}"))
         else:
             log.error("HTTP: a request from %s failed", request.remote, exc_info=exc)
         answer.force_close()

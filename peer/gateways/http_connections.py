@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from tanist.peer.errors import CallError, Overloaded
+from tanist.peer.gateways.http_answers import JsonAnswer, error_answer
 from tanist.peer.gateways.http_connection import Connection
 
 CONNECTIONS_MAX = 2048
@@ -31,11 +33,6 @@ LINGER_S = 2.0
 REFUSALS_LOGGED_EVERY_S = 10.0
 """Seconds between two log lines about refused connections: a crowd does not fill the log."""
 
-BUSY = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    b'Content-Length: 79\r\n\r\n{"error":{"code":"overloaded","message":"this peer has too many connections"}}\n'
-)
-
 log = logging.getLogger("tanist.http")
 
 
@@ -52,10 +49,16 @@ def connections_max() -> int:
 class BoundedServer(web.Server):
     """aiohttp's low-level server with a cap on connections and an eye on slow readers.
 
-    `limit` connections at most; one more is answered 503 and closed. `sweep()` must run beside it.
+    `limit` connections at most; one more is told so and closed. What is no HTTP request, and who is one too many, is
+    answered by `failed`. `sweep()` must run beside it.
     """
 
-    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], limit: int) -> None:
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        limit: int,
+        failed: Callable[[CallError], JsonAnswer] = error_answer,
+    ) -> None:
         super().__init__(
             handler,
             keepalive_timeout=IDLE_S,
@@ -68,6 +71,7 @@ class BoundedServer(web.Server):
             lingering_time=LINGER_S,
         )
         self.limit = limit
+        self.failed = failed
         self._open: dict[web.RequestHandler, asyncio.Transport] = {}
         self._stalled: dict[asyncio.Transport, tuple[int, float]] = {}
         self._refused = 0
@@ -75,7 +79,7 @@ class BoundedServer(web.Server):
 
     def __call__(self) -> Connection:
         """The event loop calls this for each new connection."""
-        return Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self, self.failed, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """aiohttp calls this for each new connection."""
@@ -94,7 +98,7 @@ class BoundedServer(web.Server):
         super().connection_lost(handler, exc)
 
     def _refuse(self, transport: asyncio.Transport) -> None:
-        transport.write(BUSY)
+        transport.write(self.failed(Overloaded("this peer has too many connections")).last_words())
         transport.close()
         self._refused += 1
         now = self._loop.time()

@@ -66,6 +66,9 @@ async def read_body(request: web.BaseRequest) -> bytes:
     headers = request.headers
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         raise BadRequest("the body is compressed; send it as it is")
+    if (request.content_length or 0) > BODY_BYTES_MAX:
+        # Not waited for, whether it comes or was only announced.
+        raise _too_large()
     content = request.content
     if content.is_eof() and content.exception() is None:
         # The usual case, the body came with the headers: no timer, no extra turn of the loop.

@@ -19,10 +19,14 @@ class LanternGateway(TcpGateway):
         """Say how it is, then wait for the end; what a lantern says means nothing."""
         # Events are listened to first: nothing that is told meanwhile is missed.
         await asyncio.sleep(0)
-        lantern = msgspec.convert(connection.query("lantern"), Lantern)
-        connection.send(b"".join(frame(kind, value) for kind, value in present(lantern)))
+        connection.send(self.told_anew(connection))
         while await connection.some():
             pass
+
+    def told_anew(self, connection: Connection) -> bytes:
+        """The frames that make any lantern like all others."""
+        lantern = msgspec.convert(connection.query("lantern"), Lantern)
+        return b"".join(frame(kind, value) for kind, value in present(lantern))
 
     def told(self, connection: Connection, happened: Published) -> bytes:
         """The frame of what lanterns are told."""

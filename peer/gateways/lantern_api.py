@@ -53,7 +53,7 @@ class LanternApi(SmallHttpGateway):
         reply = await self._client.call(self.app, "message", [command, value or ""], timeout_s=CALL_S)
         return JsonAnswer(msgspec.json.encode({"result": reply.result}), extra=ANY_ORIGIN)
 
-    def failed(self, error: CallError) -> web.StreamResponse:
+    def failed(self, error: CallError) -> JsonAnswer:
         """The answer to a call that failed, for any origin to read."""
         return JsonAnswer(msgspec.json.encode({"error": error.message}), error.status, ANY_ORIGIN)
 

@@ -11,11 +11,12 @@ import msgspec
 from aiohttp import web
 
 from tanist.peer.application.events import Published
-from tanist.peer.errors import BadRequest, NotFound, Overloaded
+from tanist.peer.errors import BadRequest, NoServer, NotFound, Overloaded
+from tanist.peer.gateways.facade import GatewayEvent
 from tanist.peer.gateways.http_page import hashed
 from tanist.peer.gateways.lantern_page_parts import SCRIPT, STYLE, page
 from tanist.peer.gateways.small_http import SmallHttpGateway
-from tanist.peer.gateways.tcp import Serving
+from tanist.peer.gateways.tcp import SUPERSEDED, Serving
 
 LISTENERS_MAX = 200
 """Open pages of one gateway."""
@@ -82,6 +83,7 @@ class LanternPage(SmallHttpGateway):
         try:
             # Events are listened to before the state is looked at.
             await asyncio.sleep(0)
+            await self.known()
             while True:
                 state = self._client.query(self.app, "lantern", ())
                 async with asyncio.timeout(SEND_S):
@@ -89,15 +91,17 @@ class LanternPage(SmallHttpGateway):
                 while not self._is_mine(await coming):
                     coming = asyncio.ensure_future(anext(events))
                 coming = asyncio.ensure_future(anext(events))
-        except (TimeoutError, StopAsyncIteration, ConnectionError):
+        except (TimeoutError, StopAsyncIteration, ConnectionError, NoServer):
             await socket.close()
         finally:
             coming.cancel()
             with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
                 await coming
 
-    def _is_mine(self, happened: object) -> bool:
-        return isinstance(happened, Published) and happened.app == self.app
+    def _is_mine(self, happened: GatewayEvent) -> bool:
+        if isinstance(happened, Published):
+            return happened.app == self.app
+        return happened.event == SUPERSEDED
 
     async def ending(self) -> None:
         """Close open pages' WebSockets: they come back when there is a peer again."""

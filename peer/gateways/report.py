@@ -31,6 +31,7 @@ class ReportGateway(TcpGateway):
     """Takes reports of foreign hosts, and tells each who answers if this server is lost."""
 
     protocol = "report"
+    reads = False
 
     async def serve(self, connection: Connection) -> None:
         """Take one report, and answer it whole: only then the connection ends."""

@@ -6,9 +6,11 @@ import logging
 import msgspec
 from aiohttp import web
 
-from tanist.peer.errors import CallError
+from tanist.peer.errors import CallError, NoServer
 from tanist.peer.gateways.http_answers import JsonAnswer
+from tanist.peer.gateways.http_connection import Connection
 from tanist.peer.gateways.http_connections import BoundedServer
+from tanist.peer.gateways.knowing import Knowing
 from tanist.peer.gateways.tcp import Serving
 from tanist.transport.address import format_address, parse_address
 from tanist.transport.errors import ListenError
@@ -30,16 +32,22 @@ class SmallHttpGateway:
         self.url = ""
         """Where it is, once it listens."""
         self._address = address
+        self._knowing = Knowing(peer.status)
         self._server: BoundedServer | None = None
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
+
+    async def known(self) -> None:
+        """Return when the peer knows how things are: before a query. Raises NoServer where that takes long."""
+        if not await self._knowing.wait():
+            raise NoServer("this server has just started and found no other; ask again")
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. `CallError`s become answers by `failed`."""
         raise NotImplementedError
 
-    def failed(self, error: CallError) -> web.StreamResponse:
-        """The answer to a request that failed."""
+    def failed(self, error: CallError) -> JsonAnswer:
+        """The answer to a request that failed, or to what is none."""
         return JsonAnswer(msgspec.json.encode({"error": error.message}), error.status)
 
     async def ending(self) -> None:
@@ -48,7 +56,7 @@ class SmallHttpGateway:
     async def start(self) -> str:
         """Listen; gives the bound address. Raises ListenError."""
         host, port = parse_address(self._address)
-        self._server = BoundedServer(self._answer, CONNECTIONS_MAX)
+        self._server = BoundedServer(self._answer, CONNECTIONS_MAX, self.failed)
         try:
             self._listener = await asyncio.get_running_loop().create_server(self._server, host, port)
         except OSError as error:
@@ -71,6 +79,8 @@ class SmallHttpGateway:
         await self._server.shutdown(CLOSE_S)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if isinstance(connection := request.protocol, Connection):
+            connection.begun(request)
         try:
             return await self.respond(request)
         except CallError as error:

@@ -23,6 +23,7 @@ class SumsGateway(TcpGateway):
     """Calculates for whoever asks; the list of who did is the application's."""
 
     protocol = "struct"
+    reads = False
 
     async def serve(self, connection: Connection) -> None:
         """Answer one request after another; an absurd length ends the connection."""

@@ -21,6 +21,7 @@ from tanist.peer.application.blob import Blob
 from tanist.peer.application.events import Published
 from tanist.peer.errors import CallError, Overloaded
 from tanist.peer.gateways.facade import GatewayClient, GatewayEvent
+from tanist.peer.gateways.knowing import Knowing
 from tanist.peer.status import Receipt, Status
 from tanist.transport.address import format_address, parse_address
 from tanist.transport.errors import ListenError
@@ -39,6 +40,8 @@ CALL_S = 30.0
 """Seconds for which a command waits for a server: a failover is a delay for whoever is connected."""
 END_S = 1.5
 """Seconds in which connections have to take what is on its way to them when the gateway ends."""
+SUPERSEDED = "history_superseded"
+"""The event of a peer that goes on from another log, after a split or from a snapshot."""
 BACKLOG = 256
 """Connections that wait to be accepted: a crowd that comes back after a failover."""
 
@@ -222,11 +225,14 @@ class TcpGateway:
 
     protocol: ClassVar[str]
     """Its name in `--gateway APP=PROTOCOL:PORT`."""
+    reads: ClassVar[bool] = True
+    """Whether it shows the state: then who comes to a peer that has just started waits until that has one."""
 
     def __init__(self, peer: Serving, app: str, address: str) -> None:
         self.app = app
         self.peer = peer
         self._address = address
+        self._knowing = Knowing(peer.status)
         self._listener: asyncio.Server | None = None
         self._connections: dict[Connection, asyncio.Task[None]] = {}
 
@@ -238,6 +244,10 @@ class TcpGateway:
 
     def told(self, connection: Connection, happened: Published) -> bytes:
         """What a client gets of an event that is for it; b"" for nothing."""
+        return b""
+
+    def told_anew(self, connection: Connection) -> bytes:
+        """What a client gets when this peer's state is another now, and no event said so; b"" for nothing."""
         return b""
 
     def refused(self, why: str) -> bytes:
@@ -281,15 +291,19 @@ class TcpGateway:
         task = asyncio.current_task()
         assert task is not None
         self._connections[connection] = task
-        events = asyncio.create_task(self._events(connection))
+        events: asyncio.Task[None] | None = None
         try:
+            if self.reads:
+                await self._knowing.wait()
+            events = asyncio.create_task(self._events(connection))
             await self.serve(connection)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # The client is gone, or this gateway ends.
         except Exception:
             log.exception("the %s gateway of %s failed; the connection ends", self.protocol, self.app)
         finally:
-            events.cancel()
+            if events is not None:
+                events.cancel()
             del self._connections[connection]
             client.close("its connection ended")
             connection.ended = True
@@ -298,10 +312,14 @@ class TcpGateway:
     async def _events(self, connection: Connection) -> None:
         async with contextlib.aclosing(self.peer.events_after(None)) as events:  # type: ignore[type-var]
             async for happened in events:
-                if isinstance(happened, Published) and happened.app == self.app and happened.is_for(connection.session):
-                    data = self.told(connection, happened)
-                    if data:
-                        connection.send(data)
+                data = b""
+                if isinstance(happened, Published):
+                    if happened.app == self.app and happened.is_for(connection.session):
+                        data = self.told(connection, happened)
+                elif happened.event == SUPERSEDED:
+                    data = self.told_anew(connection)
+                if data:
+                    connection.send(data)
         # It was too slow for the events that it is owed: it had better come back than miss some.
         connection.abort()
 

@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from tanist.election.roles import Role
+from tanist.peer.apps.table import ABSENT_S
 from tanist.peer.errors import BadRequest, CallError, NotFound
 from tanist.peer.gateways.http_answers import JsonAnswer
 from tanist.peer.gateways.http_requests import read_body
@@ -21,6 +22,8 @@ from tanist.peer.gateways.tcp import Serving
 
 CALL_S = 10.0
 """Seconds for which a move waits for a server."""
+WAIT_EVERY_S = ABSENT_S / 4
+"""Seconds between two times that the table hears that its only player asks on."""
 GREETING = {"message": "Tic-tac-toe. POST /join with your uid, then GET and POST /move."}
 
 _encode = msgspec.json.encode
@@ -33,12 +36,13 @@ class TurnGameGateway(SmallHttpGateway):
         super().__init__(peer, app, address)
         self._client = peer.open_client()
         self._telling: asyncio.Task[None] | None = None
+        self._waited_at = -WAIT_EVERY_S
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         return JsonAnswer(_encode(await self._routed(request)))
 
-    def failed(self, error: CallError) -> web.StreamResponse:
+    def failed(self, error: CallError) -> JsonAnswer:
         """Every error is 400, as the game's clients know it."""
         return JsonAnswer(_encode({"error": error.message}), 400)
 
@@ -50,19 +54,21 @@ class TurnGameGateway(SmallHttpGateway):
 
     async def _routed(self, request: web.BaseRequest) -> Mapping[str, Any]:
         match request.method, request.path:
-            case "GET", "/":
+            case "GET" | "HEAD", "/":
                 return GREETING
-            case "GET", "/ping":
+            case "GET" | "HEAD", "/ping":
                 return {"url": self.url, "is_main": self.peer.status().role == Role.SERVER}
-            case "GET", "/status":
-                table = self._table()
+            case "GET" | "HEAD", "/status":
+                table = await self._table()
+                if table["alone"]:
+                    self._tell_wait()
                 return {"player": table["turn"], "is_game_start": table["full"], "board": _board(table)}
             case "POST", "/join":
                 uid = _text(await _object(request), "uid")
                 table = await self._call("sit", uid)
                 return {"player": table["turn"], "token": table["you"], "board": _board(table)}
             case "GET", "/move":
-                table = self._table()
+                table = await self._table()
                 if table["winner"] or table["draw"]:
                     self._tell_end()
                 return {"player": table["turn"], "board": _board(table), **_end(table)}
@@ -74,15 +80,26 @@ class TurnGameGateway(SmallHttpGateway):
 
     def _tell_end(self) -> None:
         """The mover knew; whoever asks first now is the other. The answer does not wait until all know that."""
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.create_task(self._seen())
+        self._tell("seen")
 
-    async def _seen(self) -> None:
+    def _tell_wait(self) -> None:
+        """Who waits alone for another asks for the begin again and again, and is not absent."""
+        now = asyncio.get_running_loop().time()
+        if now - self._waited_at >= WAIT_EVERY_S:
+            self._waited_at = now
+            self._tell("wait")
+
+    def _tell(self, command: str) -> None:
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._told(command))
+
+    async def _told(self, command: str) -> None:
         # Where nobody serves for long, the table is empty after a while all the same.
         with contextlib.suppress(CallError):
-            await self._call("seen")
+            await self._call(command)
 
-    def _table(self) -> Any:
+    async def _table(self) -> Any:
+        await self.known()
         return self._client.query(self.app, "table", ())
 
     async def _call(self, command: str, *given: Any) -> Any:
