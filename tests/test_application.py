@@ -345,7 +345,7 @@ def test_bytes_take_text_as_utf8_and_bytes_as_they_are() -> None:
         ("vote", {"choice": 1.5}, "poll vote: choice: Expected `int`"),
         ("vote", {"choice": True}, "poll vote: choice: Expected `int`"),
         ("vote", {"choice": None}, "poll vote: choice: Expected `int`, got `null`"),
-        ("vote", {"choice": 2**70}, "poll vote"),
+        ("vote", {"choice": 2**70}, r"poll vote: whole numbers are from -2\*\*63 to 2\*\*64 - 1"),
         ("vote", [1, 2, 3], "3 arguments; usage: vote choice"),
         ("vote", "12", "a map or a list"),
         ("del", {"data": "x", "tags": [1]}, r"poll del: tags\[0\]: Expected `str`"),

@@ -176,7 +176,10 @@ def validate(
         data = msgspec.msgpack.encode(converted)
     except msgspec.ValidationError as error:
         raise _explained(operation, named, error, text) from None
-    except (OverflowError, UnicodeEncodeError, RecursionError, TypeError) as error:
+    except OverflowError:
+        # The only thing that msgspec cannot put into MessagePack for its size.
+        raise BadRequest(f"{operation.app} {operation.name}: whole numbers are from -2**63 to 2**64 - 1") from None
+    except (UnicodeEncodeError, RecursionError, TypeError) as error:
         raise BadRequest(f"{operation.app} {operation.name}: an argument cannot be sent: {error}") from None
     if len(data) > ARGUMENTS_BYTES_MAX:
         raise TooLarge(
