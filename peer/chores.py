@@ -96,7 +96,7 @@ class Chores:
         if term is None:
             return
         begun, bytes_at = clock.now_ns(), self._replica.bytes_applied
-        data = machine.snapshot()
+        data = machine.snapshot_pieces()
         meta = await self._store.save(
             index=index,
             term=term,

@@ -11,7 +11,7 @@ from app_room import Room, room_of
 from heal_fake import Side
 
 from tanist.election.entries import Command, Kind
-from tanist.peer.application import Application, Blob, Context, DefinitionError, Refused, command, query
+from tanist.peer.application import Application, Blob, Context, DefinitionError, Refused, command, query, snapshot
 from tanist.peer.application import blobstore as module
 from tanist.peer.application.blob import BLOB_BYTES_MAX, holds_blobs
 from tanist.peer.application.blobstore import BLOBS, DROP, PART, PART_BYTES, UPLOADS_MAX, Drop, Part
@@ -211,6 +211,24 @@ def test_a_snapshot_carries_all_of_it(room: Room) -> None:
     assert blob == Blob(blake2b(WHOLE + b"end", digest_size=32).hexdigest(), PART_BYTES + 3)
     assert room.call("a", "put", "two", msgspec.to_builtins(held)) == "OK"
     assert b"".join(room.machine.blobs.parts(held) or ()) == b"held"
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, PART_BYTES - 1, PART_BYTES])
+def test_a_snapshot_in_pieces_is_the_same_and_copies_no_blob(room: Room, size: int) -> None:
+    for number in range(20):
+        put(room, str(number), bytes([number]) * min(size, number))
+    put(room, "large", bytes(size))
+    for session in "ab":
+        room.part(session, WHOLE, upload=7, last=False)
+    machine, pieces = room.machine, room.machine.snapshot_pieces()
+    assert b"".join(pieces) == machine.snapshot()
+    kept = [part for parts in machine.blobs._kept.values() for part in parts]
+    assert {id(part) for part in kept} <= {id(piece) for piece in pieces}
+
+
+def test_long_lists_begin_in_a_snapshot_as_messagepack_begins_them() -> None:
+    for length in (0, 15, 16, 65_535, 65_536):
+        assert msgspec.msgpack.encode([None] * length) == snapshot._array_of(length) + b"\xc0" * length
 
 
 def test_the_bytes_of_an_application_that_is_not_here_are_not_dropped(room: Room) -> None:

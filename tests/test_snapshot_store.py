@@ -41,6 +41,14 @@ async def test_saved_snapshots_are_there_after_a_restart(tmp_path: Path) -> None
     assert await again.load(later) == b""
 
 
+async def test_a_snapshot_in_pieces_is_the_same(tmp_path: Path) -> None:
+    pieces = [b"a" * 700_000, b"", b"b" * 700_000, b"c"]
+    store = await SnapshotStore.open(tmp_path)
+    meta = await store.save(index=40, term=TERM, time_ns=5, history=HISTORY, roster=ROSTER, data=pieces)
+    assert meta == await save(await SnapshotStore.open(tmp_path / "whole"), data=b"".join(pieces))
+    assert await (await SnapshotStore.open(tmp_path)).load(meta) == b"".join(pieces)
+
+
 async def test_any_flipped_byte_is_found(tmp_path: Path) -> None:
     store = await SnapshotStore.open(tmp_path)
     meta = await save(store, data=b"0123456789")

@@ -33,6 +33,7 @@ from tanist.peer.application.snapshot import (
     SnapshotError,
     decode_snapshot,
     encode_snapshot,
+    snapshot_pieces,
 )
 from tanist.peer.application.specification import describe, find, validate
 from tanist.peer.application.state import StateError
@@ -262,23 +263,28 @@ class Machine:
 
     def snapshot(self) -> bytes:
         """The whole state. Raises StateError if an application's state cannot be encoded as it is declared."""
+        return encode_snapshot(self._whole_state())
+
+    def snapshot_pieces(self) -> list[bytes]:
+        """What `snapshot` gives, in pieces that copy no blob."""
+        return snapshot_pieces(self._whole_state())
+
+    def _whole_state(self) -> Snapshot:
         states = {name: describe(app).codec.encode(app) for name, app in self.applications.items()}
         states.update(self._runner.foreign)
-        return encode_snapshot(
-            Snapshot(
-                version=SNAPSHOT_VERSION,
-                applied=self.applied,
-                time_ns=self.time_ns,
-                reigns=list(self.reigns),
-                sessions=self.sessions.state(),
-                timers=self.timers.state(),
-                applications={name: msgspec.Raw(states[name]) for name in sorted(states)},
-                heals=self.heals.state(),
-                sides=self._fates.state(),
-                records=self.records.state(),
-                settings=self.agreed.state(),
-                blobs=self.blobs.state(),
-            )
+        return Snapshot(
+            version=SNAPSHOT_VERSION,
+            applied=self.applied,
+            time_ns=self.time_ns,
+            reigns=list(self.reigns),
+            sessions=self.sessions.state(),
+            timers=self.timers.state(),
+            applications={name: msgspec.Raw(states[name]) for name in sorted(states)},
+            heals=self.heals.state(),
+            sides=self._fates.state(),
+            records=self.records.state(),
+            settings=self.agreed.state(),
+            blobs=self.blobs.state(),
         )
 
     def restore(self, data: bytes) -> None:

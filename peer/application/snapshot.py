@@ -1,5 +1,8 @@
 """The form of a snapshot: all that peers agree on after applying the log up to an index."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import msgspec
 
 from tanist.election.history import Term
@@ -46,18 +49,62 @@ class Snapshot(msgspec.Struct, frozen=True):
     blobs: BlobsState = BlobsState()
 
 
+_NO_BLOBS = BlobsState()
+
+
 class _Version(msgspec.Struct):
     version: int
 
 
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Snapshot)
 _version_decoder = msgspec.msgpack.Decoder(_Version)
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
     """To bytes; equal states give equal bytes."""
-    return _encoder.encode(snapshot)
+    return _encode(snapshot)
+
+
+def snapshot_pieces(snapshot: Snapshot) -> list[bytes]:
+    """What `encode_snapshot` gives, in pieces, of which those of blobs are the very bytes that the state has.
+
+    Copying 128 MiB of them would stall the peer for as long as it takes to lose a server.
+    """
+    blobs = snapshot.blobs
+    head = encode_snapshot(msgspec.structs.replace(snapshot, blobs=_NO_BLOBS))
+    # They stand last, so that all before them is as it was.
+    pieces = [head.removesuffix(_encode(_NO_BLOBS)), _array_of(len(blobs.__struct_fields__))]
+    pieces.append(_array_of(len(blobs.kept)))
+    for digest, size, parts in blobs.kept:
+        pieces += _with_parts((digest, size), parts)
+    pieces += [_encode(blobs.held), _array_of(len(blobs.uploads))]
+    for upload in blobs.uploads:
+        pieces += _with_parts((upload.session, upload.upload), upload.parts)
+    pieces += [_encode(blobs.changes), _encode(blobs.walked)]
+    return pieces
+
+
+def _with_parts(values: Sequence[Any], parts: Sequence[bytes]) -> Iterator[bytes]:
+    """An array of a few values and, last, a list of bytes."""
+    yield b"".join([_array_of(len(values) + 1), *map(_encode, values), _array_of(len(parts))])
+    for part in parts:
+        yield _bytes_of(len(part))
+        yield part
+
+
+def _array_of(length: int) -> bytes:
+    """How MessagePack begins an array."""
+    if length < 16:
+        return bytes([0x90 | length])
+    return b"\xdc" + length.to_bytes(2, "big") if length < 1 << 16 else b"\xdd" + length.to_bytes(4, "big")
+
+
+def _bytes_of(length: int) -> bytes:
+    """How MessagePack begins bytes."""
+    if length < 1 << 8:
+        return bytes([0xC4, length])
+    return b"\xc5" + length.to_bytes(2, "big") if length < 1 << 16 else b"\xc6" + length.to_bytes(4, "big")
 
 
 def decode_snapshot(data: bytes) -> Snapshot:

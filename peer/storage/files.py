@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 if sys.platform == "darwin":
@@ -74,7 +74,7 @@ DISK = Disk()
 """The real disk."""
 
 
-def write_atomically(path: Path, data: bytes | Sequence[bytes], disk: Disk = DISK) -> None:
+def write_atomically(path: Path, data: bytes | Iterable[bytes], disk: Disk = DISK) -> None:
     """Replace a file's content so that after a crash it holds the old or the new bytes, never neither.
 
     Large contents come in pieces: putting them together would take as much memory again, and stall the peer.
@@ -87,7 +87,7 @@ def write_atomically(path: Path, data: bytes | Sequence[bytes], disk: Disk = DIS
     disk.sync_directory(path.parent)
 
 
-def write_synced(path: Path, data: bytes | Sequence[bytes], disk: Disk = DISK) -> None:
+def write_synced(path: Path, data: bytes | Iterable[bytes], disk: Disk = DISK) -> None:
     """Write a file and return when its bytes are on disk (its name may not be yet). Raises `OSError`."""
     descriptor = disk.create(path)
     try:

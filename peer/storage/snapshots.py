@@ -7,6 +7,8 @@ on disk. A snapshot on its way is a `.part` file, kept across restarts so that i
 
 import asyncio
 import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from struct import Struct
 from zlib import crc32
@@ -36,9 +38,25 @@ _encode_meta = msgspec.msgpack.Encoder().encode
 _decode_meta = msgspec.msgpack.Decoder(SnapshotMeta).decode
 
 
-def digest_of(data: bytes) -> str:
+def digest_of(data: bytes | Iterable[bytes]) -> str:
     """The BLAKE2b-256 of a snapshot's bytes, in hex."""
-    return hashlib.blake2b(data, digest_size=32).hexdigest()
+    found = hashlib.blake2b(digest_size=32)
+    for piece in (data,) if isinstance(data, bytes) else data:
+        found.update(piece)
+    return found.hexdigest()
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of a mebibyte and more: a thread waits for its turn once for each."""
+    batch: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += len(piece)
+        if size >= HASH_BYTES:
+            yield b"".join(batch)
+            batch, size = [], 0
+    yield b"".join(batch)
 
 
 class SnapshotStore:
@@ -76,19 +94,21 @@ class SnapshotStore:
         time_ns: int,
         history: History,
         roster: Roster,
-        data: bytes,
+        data: bytes | Sequence[bytes],
         archived: Archives = NO_ARCHIVES,
     ) -> SnapshotMeta:
-        """Keep a snapshot of this peer's own; returns its description when it is on disk.
+        """Keep a snapshot of this peer's own, given in one or in pieces; its description when it is on disk.
 
         Raises `ValueError` for one over `SNAPSHOT_BYTES_MAX`.
         """
-        if len(data) > SNAPSHOT_BYTES_MAX:
-            raise ValueError(f"the snapshot has {len(data)} bytes, at most {SNAPSHOT_BYTES_MAX} are kept")
+        pieces = (data,) if isinstance(data, bytes) else data
+        size = sum(map(len, pieces))
+        if size > SNAPSHOT_BYTES_MAX:
+            raise ValueError(f"the snapshot has {size} bytes, at most {SNAPSHOT_BYTES_MAX} are kept")
         async with self._lock:
-            digest = await wrap(digest_of)(data)
-            meta = SnapshotMeta(index, term, time_ns, history, roster, len(data), digest, archived)
-            await wrap(write_atomically)(self._path(meta), (data, _trailer(meta)), self._disk)
+            digest = await wrap(digest_of)(_gathered(pieces))
+            meta = SnapshotMeta(index, term, time_ns, history, roster, size, digest, archived)
+            await wrap(write_atomically)(self._path(meta), chain(_gathered(pieces), [_trailer(meta)]), self._disk)
             self._found[index, digest] = meta
         return meta
 
