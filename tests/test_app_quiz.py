@@ -81,6 +81,19 @@ def test_nobody_waits_for_one_who_left_and_who_comes_back_has_the_points(room: R
     assert room.said("d", "scores") == ["ada: 1", "bob: 0"]
 
 
+def test_who_leaves_and_comes_back_does_not_answer_again(room: Room) -> None:
+    room.call("a", "join", "ada")
+    room.call("b", "join", "bob")
+    assert room.call("a", "answer", "1") == "correct"
+    room.close("a")
+    room.open("d")
+    room.call("d", "join", "ada")
+    assert room.refused("d", "answer", "1") == "already_answered"
+    assert room.said("d", "scores") == ["ada: 1", "bob: 0"]
+    room.call("b", "answer", "2")
+    assert room.said("d", "question")[0] == "Question 2 of 2: 2 + 2?"
+
+
 def test_a_quiz_that_everybody_left_is_over(room: Room) -> None:
     room.call("a", "join", "ada")
     room.close("a")

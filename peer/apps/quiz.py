@@ -37,7 +37,7 @@ class Quiz(Named):
     number: int
     """The question that is asked, from 1; 0 while no quiz runs."""
     answered: dict[str, None]
-    """Sessions that have answered it."""
+    """Names that have answered it: who leaves and comes back does not answer again."""
     timer: int
 
     @command
@@ -65,15 +65,15 @@ class Quiz(Named):
     @command
     def answer(self, ctx: Context, n: int) -> str:
         """Answer the present question, once: correct or wrong."""
-        name, asked, me = self.caller(ctx), self._question(), ctx.session.id
+        name, asked = self.caller(ctx), self._question()
         if not 1 <= n <= len(asked.options):
             raise Refused(f"Answers are 1 to {len(asked.options)}", "bad_answer")
-        if me in self.answered:
+        if name in self.answered:
             raise Refused("You have answered", "already_answered")
-        last = all(session in self.answered for session in self.names if session != me)
+        last = all(other in self.answered for other in self.taken if other != name)
         # Before anything changes: it refuses when there are too many timers.
         timer = self._next_timer(ctx) if last else 0
-        self.answered[me] = None
+        self.answered[name] = None
         self.points[name] = self.points.get(name, 0) + (n == asked.answer)
         if last:
             ctx.cancel(self.timer)
@@ -102,8 +102,7 @@ class Quiz(Named):
     def closed(self, ctx: Context) -> None:
         """Somebody left: nobody waits for that one."""
         super().closed(ctx)
-        self.answered.pop(ctx.session.id, None)
-        if self.number and all(session in self.answered for session in self.names):
+        if self.number and all(name in self.answered for name in self.taken):
             ctx.cancel(self.timer)
             self._go_on(ctx, self._next_timer(ctx))
 
