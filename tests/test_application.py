@@ -1,5 +1,6 @@
 """The Application API: what a class may declare, what its definition refuses, what is read off it, how it is found."""
 
+import abc
 import json
 import sys
 import textwrap
@@ -21,12 +22,14 @@ from tanist.peer.application import (
     Refused,
     Superseded,
     command,
+    local,
     query,
 )
 from tanist.peer.application.events import EventDefinitionError, event_fields, event_line
 from tanist.peer.application.loading import BUILT_IN, LoadError, load_application
 from tanist.peer.application.replies import (
     REPLY_BYTES_MAX,
+    ResultError,
     decode_reply,
     encode_error,
     encode_refusal,
@@ -129,7 +132,7 @@ BAD = {
     "a bare container": ("x: dict", r"an untyped value does not say what is in it"),
     "anything": ("x: list[Any]", r"an untyped value does not say what is in it"),
     "a class of its own": ("x: list[Other]", r"`Other` cannot be kept in a snapshot"),
-    "state without a type": ("x = {}", r"Bad\.x is state without a type: write `x: dict = …`"),
+    "state without a type": ("x = {}", r"Bad\.x is state without a type: write `x: dict\[str, int\] = …`"),
     "state without an empty value": ("x: Literal['a', 'b']", r"has no empty value: give it a default"),
     "a default of another type": ("x: dict[str, int] = {'a': 'b'}", r"which is no `dict\[str, int\]`"),
     "an unknown name": ("x: 'Nothing'", r"the types of its state cannot be read.*Nothing"),
@@ -177,6 +180,46 @@ BAD = {
         r"two operations called 'get'",
     ),
     "state called as a command": ("x: int\n@command\ndef x(self, ctx: Context) -> None: ...", r"taken by a method"),
+    "a list where its type should stand": ("x: [str]", r"Bad\.x is \[.*\], which is a value: a type stands there"),
+    "a number where its type should stand": ("x: 0", r"Bad\.x is 0, which is a value: a type stands there"),
+    "what nobody can send": (
+        "@query\ndef x(self, ctx: Context) -> Other: ...",
+        r"x\(\) returns `Other`: `Other` cannot be sent: use a msgspec.Struct",
+    ),
+    "an iterator": (
+        "@query\ndef x(self, ctx: Context) -> Iterator[str]: ...",
+        r"`Iterator` cannot be sent: use .* list\[str\]|`Iterator` cannot be sent: use .*\(list\[str\]",
+    ),
+    "nothing for a text": (
+        "@command\ndef x(self, ctx: Context, n: str = None) -> None: ...",
+        r"begins with None, which is no `str`: .*; write `str \| None`",
+    ),
+    "two commands of a name": (
+        "@command\ndef x(self, ctx: Context) -> None: ...\n@command\ndef x(self, ctx: Context, n: int) -> None: ...",
+        r"bad\.py:\d+: a command or query called 'x' stands above already",
+    ),
+    "a word of the line protocol": ("@query\ndef help(self, ctx: Context) -> str: ...", r"the name 'help' is reserved"),
+    "a name for a command": (
+        "@command('x')\ndef x(self, ctx: Context) -> None: ...",
+        r"@command was given 'x': write `@command` alone",
+    ),
+    "a property": ("@query\n@property\ndef x(self) -> int: ...", r"@query was given a property: write `@query` alone"),
+    "a query that is a property": (
+        "@property\n@query\ndef x(self, ctx: Context) -> int: ...",
+        r"Bad\.x: commands and queries are plain methods",
+    ),
+    "a preparation of nothing": (
+        "@prepare\ndef x(self, asking: Asking) -> int: ...",
+        r"@prepare says which command it prepares: write",
+    ),
+    "local work that is async": (
+        "@local(every=1.0)\nasync def x(self, here: Here) -> None: ...",
+        r"x\(\) is `async def`, and nothing would wait for it: use `def`",
+    ),
+    "an effect of other things": (
+        "def effect(self, index: int, event: str) -> None: ...",
+        r"effect\(\): 'index' is not that: write `def effect\(self, here: Here, happened: Published\) -> None`",
+    ),
     "a static method": (
         "@command\n@staticmethod\ndef x(ctx: Context) -> None: ...",
         r"commands and queries are plain methods",
@@ -190,8 +233,9 @@ def test_definition_errors_say_where_and_what_to_write(case: str, future: str) -
     body, message = BAD[case]
     source = (
         future
+        + "from collections.abc import Iterator\n"
         + "from typing import Any, Literal\n"
-        + "from tanist.peer.application import Application, Context, command, query\n"
+        + "from tanist.peer.application import Application, Asking, Context, Here, command, local, prepare, query\n"
         + "class Other: ...\n"
         + "class Bad(Application):\n"
         + textwrap.indent(body, "    ")
@@ -233,6 +277,34 @@ def test_a_wrong_fate_says_what_to_write() -> None:
         class Both(Application, on_heal="replay"):
             def healed(self, ctx: Context, lost: Superseded) -> Choice:
                 return "done"
+
+
+def test_an_option_that_there_is_not_is_named() -> None:
+    with pytest.raises(DefinitionError, match=r"test_application\.py:\d+: class Wrong: there is no onheal"):
+
+        class Wrong(Application, onheal="archive"):
+            pass
+
+
+def test_local_work_says_how_often() -> None:
+    with pytest.raises(TypeError, match=r"write `@local\(every=1\.0\)`"):
+
+        @local
+        def report(here: object) -> None: ...
+
+
+def test_an_abstract_base_is_no_state() -> None:
+    class Base(Application, abc.ABC):
+        count: int
+
+        @abc.abstractmethod
+        def helper(self) -> int: ...
+
+    assert describe(Base).state == {"count": "int"}
+    with pytest.raises(DefinitionError, match=r"test_application\.py:\d+: Wrong\.x"):
+
+        class Wrong(Application, abc.ABC):
+            x: set[int]
 
 
 def test_helpers_properties_and_constants_are_left_alone() -> None:
@@ -461,6 +533,18 @@ def test_wrong_events_are_refused() -> None:
             template = "{nick}"
             name: str
 
+    with pytest.raises(EventDefinitionError, match=r"its template '\{name': expected"):
+
+        class Open(Event):
+            template = "{name"
+            name: str
+
+    class Odd(Event):
+        what: TimerTable
+
+    with pytest.raises(EventDefinitionError, match=r"cannot be sent: use a msgspec\.Struct"):
+        event_fields(Odd(TimerTable()))
+
     class Unordered(Event):
         names: set[str]
 
@@ -504,8 +588,10 @@ def test_any_refusal_can_be_encoded() -> None:
 
 
 def test_a_reply_has_a_limit_and_garbage_is_no_reply() -> None:
-    with pytest.raises(ValueError, match="at most"):
+    with pytest.raises(ResultError, match=r"its result has .* at most .*: give it in parts"):
         encode_result("x" * REPLY_BYTES_MAX)
+    with pytest.raises(ResultError, match=r"its result cannot be sent: .* type object is unsupported"):
+        encode_result(object())
     with pytest.raises(ValueError, match="not a reply"):
         decode_reply(b"\x93\x07")
     with pytest.raises(ValueError, match="not a reply"):
@@ -546,6 +632,9 @@ def test_a_users_file_loads_with_the_files_beside_it(folder: Path) -> None:
         from notes_helper_xyz import Text
         class Notes(Application):
             notes: list[Text]
+
+            @command
+            def clear(self, ctx: Context) -> None: ...
         """,
     )
     name, application = load_application(f"{path}:Notes")
@@ -556,7 +645,10 @@ def test_a_users_module_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.syspath_prepend(str(folder))
     (folder / "package_xyz").mkdir()
     (folder / "package_xyz" / "__init__.py").touch()
-    write(folder / "package_xyz" / "notes.py", "class Notes(Application):\n    notes: list[str]\n")
+    write(
+        folder / "package_xyz" / "notes.py",
+        "class Notes(Application):\n    @command\n    def clear(self, ctx: Context) -> None: ...\n",
+    )
     assert load_application("package_xyz.notes:Notes")[0] == "notes"
 
 
@@ -585,6 +677,12 @@ def test_load_errors_say_what_to_do(spec: str, message: str) -> None:
         ("import absent_xyz\n", r"notes\.py:2: ModuleNotFoundError: No module named 'absent_xyz'"),
         ("\n1 / 0\n", r"notes\.py:3: ZeroDivisionError"),
         ("raise SystemExit(3)\n", r"notes\.py:2: SystemExit: 3"),
+        ("x = '\0'\n", r"notes\.py: source code"),
+        ("class Notes(Application):\n    x: int\n", r"Notes offers nothing: mark what changes its state with @command"),
+        (
+            "from dataclasses import dataclass\n@dataclass\nclass Notes(Application):\n    x: int\n",
+            r"Notes cannot be made without arguments .*an application has no @dataclass",
+        ),
     ],
 )
 def test_errors_in_a_users_file_have_file_and_line(folder: Path, body: str, message: str) -> None:

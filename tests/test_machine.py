@@ -1,6 +1,7 @@
 """The replicated state machine: what each kind of entry does, and that equal logs give equal machines."""
 
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -20,7 +21,7 @@ from tanist.peer.application import timers as timers_module
 from tanist.peer.application.context import AFTER_SECONDS_MAX
 from tanist.peer.application.events import Published
 from tanist.peer.application.machine import Machine
-from tanist.peer.application.replies import decode_reply
+from tanist.peer.application.replies import REPLY_BYTES_MAX, decode_reply
 from tanist.peer.application.snapshot import ReignStart, SnapshotError
 from tanist.peer.application.specification import validate
 from tanist.peer.application.state import StateError
@@ -83,7 +84,7 @@ class Lab(Application):
         raise SystemExit(3)
 
     @command
-    def unencodable(self, ctx: Context) -> object:
+    def unencodable(self, ctx: Context) -> Any:
         return object()
 
     @command
@@ -291,6 +292,39 @@ def test_other_bugs_do_not_end_the_peer(driver: Driver, name: str) -> None:
         driver.call(name)
     assert len(driver.failures()) == 1
     assert driver.machine.next_timer_ns() is None
+
+
+def test_who_broke_a_rule_of_the_api_reads_what_to_write() -> None:
+    class Bad(Application):
+        @command
+        def undeclared(self, ctx: Context) -> None:
+            self.extra = 1
+
+        @command
+        def no_event(self, ctx: Context) -> None:
+            ctx.publish("hello")  # type: ignore[arg-type]
+
+        @command
+        def no_command(self, ctx: Context) -> int:
+            return ctx.after(1, "ring")
+
+        @command
+        def large(self, ctx: Context) -> str:
+            return "x" * REPLY_BYTES_MAX
+
+    told = {
+        "undeclared": r"Bad\.extra is not declared: .*; write `extra: <type>` in the class",
+        "no_event": r"publish\(\) takes an Event, such as `Added\(text\)`, and was given a str",
+        "no_command": r"after\(\) runs a command of this application, and 'ring' is none; there are: undeclared, ",
+        "large": r"its result has \d+ bytes, at most \d+: give it in parts",
+    }
+    driver = Driver(bad=Bad())
+    for name, message in told.items():
+        with pytest.raises(ApplicationFailed, match=f"^bad {name} failed: {message}"):
+            decode_reply(driver.send(name, app="bad"))
+        (failure,) = driver.machine.take_failures()
+        place = "" if name == "large" else r" at test_machine\.py:\d+$"
+        assert re.search(message + (r".*" + place if place else ""), failure.said), failure.said
 
 
 def test_failures_are_bounded(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -223,8 +223,9 @@ def test_arguments_that_never_fit_are_told(tmp_path: Path) -> None:
 
 
 def test_an_application_without_commands_is_refused(tmp_path: Path) -> None:
+    body = "class Notes(Application):\n    @query\n    def get(self, ctx: Context) -> int:\n        return 1\n"
     with pytest.raises(CannotMake, match="no command"):
-        drawn(write_app(tmp_path, "class Notes(Application):\n    value: int\n"), 1)
+        drawn(write_app(tmp_path, body), 1)
 
 
 def test_the_head_has_what_the_applications_import() -> None:

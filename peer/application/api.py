@@ -21,10 +21,11 @@ from typing import Any, ClassVar, TypeVar, overload
 
 from tanist.peer.application.blob import Blob
 from tanist.peer.application.context import NOBODY, Context, Session
-from tanist.peer.application.definition import MARK, PREPARES, DefinitionError, Mark, Place, define
+from tanist.peer.application.definition import MARK, PREPARES, DefinitionError, Mark, decorated, define, place_of
 from tanist.peer.application.events import Event, Published
 from tanist.peer.application.here import Here, local
 from tanist.peer.application.preparing import Asking, Secret
+from tanist.peer.application.reporting import Misuse
 from tanist.peer.application.settings import FromFile, LocalPath
 from tanist.peer.application.specification import Specification
 from tanist.peer.application.superseded import Choice, Superseded
@@ -65,9 +66,12 @@ def command(method: Method | None = None, /, *, internal: bool = False) -> Metho
     """Makes a method a command: it may change state, and runs on every peer in the same order.
 
     `internal` ones are for timers: no gateway offers them. A trailing underscore of the method's name is dropped.
+    Raises DefinitionError for what is no method.
     """
+    body = sys._getframe(1)
 
     def mark(function: Method) -> Method:
+        decorated(function, "command", body)
         setattr(function, MARK, Mark(is_command=True, internal=internal))
         return function
 
@@ -81,10 +85,12 @@ def query(*, internal: bool = False) -> Callable[[Method], Method]: ...
 def query(method: Method | None = None, /, *, internal: bool = False) -> Method | Callable[[Method], Method]:
     """Makes a method a query: it looks at the state and changes nothing, and runs on one peer.
 
-    `internal` ones are for preparations: no gateway offers them.
+    `internal` ones are for preparations: no gateway offers them. Raises DefinitionError for what is no method.
     """
+    body = sys._getframe(1)
 
     def mark(function: Method) -> Method:
+        decorated(function, "query", body)
         setattr(function, MARK, Mark(is_command=False, internal=internal))
         return function
 
@@ -95,7 +101,11 @@ def prepare(command: str, /) -> Callable[[Method], Method]:
     """Makes a method the preparation of a command: it runs at the peer that was asked, and gives its arguments.
 
     Callers give the arguments of the preparation; only what it returns enters the log. See `preparing`.
+    Raises DefinitionError if it is not told which command.
     """
+    if not isinstance(command, str):
+        place = place_of(sys._getframe(1))
+        raise place.error('@prepare says which command it prepares: write `@prepare("login")`')
 
     def mark(function: Method) -> Method:
         setattr(function, PREPARES, command)
@@ -104,16 +114,23 @@ def prepare(command: str, /) -> Callable[[Method], Method]:
     return mark
 
 
+class Undeclared(Misuse, AttributeError):
+    """State was set that the class does not declare."""
+
+
 class Application:
     """Base of all applications. A subclass declares state, commands and queries."""
 
     __specification__: ClassVar[Specification]
 
     def __init_subclass__(cls, *, on_heal: str | None = None, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        frame = sys._getframe(1)
-        # A class within a function may use that function's names in its annotations.
-        place = Place(frame.f_code.co_filename, frame.f_lineno, frame.f_locals)
+        place = place_of(sys._getframe(1))
+        try:
+            super().__init_subclass__(**options)
+        except TypeError as error:
+            raise place.error(
+                f"class {cls.__name__}: there is no {', '.join(options)}; it may say on_heal=…"
+            ) from error
         cls.__specification__ = define(cls, Application, place, on_heal)
 
     def __init__(self) -> None:
@@ -123,7 +140,7 @@ class Application:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__specification__.codec.names:
-            raise AttributeError(
+            raise Undeclared(
                 f"{type(self).__name__}.{name} is not declared: what is not declared is in no snapshot; "
                 f"write `{name}: <type>` in the class"
             )

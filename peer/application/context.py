@@ -14,7 +14,8 @@ from tanist.election.entries import Entry
 from tanist.election.history import Term
 from tanist.election.opensession import OpenSession
 from tanist.peer.application.events import Event, event_fields, event_line, event_name
-from tanist.peer.application.specification import Operation, Specified, describe, find, validate
+from tanist.peer.application.reporting import Misuse
+from tanist.peer.application.specification import Operation, Specified, describe, validate
 from tanist.peer.application.timers import TIMERS_MAX, Timer, TimerTable
 from tanist.peer.errors import Refused
 
@@ -112,6 +113,8 @@ class Context:
     ) -> None:
         """Tell sessions: all of them, or only `to`; never `but`. Nothing is told if the command fails or refuses."""
         self._room()
+        if not isinstance(event, Event):
+            raise Misuse(f"publish() takes an Event, such as `Added(text)`, and was given a {type(event).__name__}")
         fields = event_fields(event)
         line = event_line(event, fields)
         self.effects.append(Publish(event_name(type(event)), fields, line, _ids(to), None if but is None else _id(but)))
@@ -141,17 +144,18 @@ class Context:
 
     def _room(self) -> None:
         if len(self.effects) >= EFFECTS_MAX:
-            raise RuntimeError(f"more than {EFFECTS_MAX} events and timers in one command")
+            raise Misuse(f"more than {EFFECTS_MAX} events and timers in one command")
 
     def _operation(self, command: str | Callable[..., Any]) -> Operation:
         name = command if isinstance(command, str) else getattr(command, "__name__", "")
         for operation in describe(self._application).operations.values():
             if operation.method == name and operation.is_command:
                 return operation
-        operation = find(self._application, name, internal=True)
-        if not operation.is_command:
-            raise TypeError(f"after(): {name} is a query; a timer runs a command")
-        return operation
+        found = describe(self._application).operations.get(name)
+        if found is None or not found.is_command:
+            commands = ", ".join(o.method for o in describe(self._application).operations.values() if o.is_command)
+            raise Misuse(f"after() runs a command of this application, and {name!r} is none; there are: {commands}")
+        return found
 
 
 class QueryContext(Context):
@@ -161,15 +165,15 @@ class QueryContext(Context):
 
     def publish(self, *args: Any, **options: Any) -> NoReturn:
         """Raises: one peer alone answers a query, so the others would not know."""
-        raise RuntimeError("a query publishes nothing: make it a command")
+        raise Misuse("a query publishes nothing: make it a command")
 
     def after(self, *args: Any, **options: Any) -> NoReturn:
         """Raises: one peer alone answers a query, so the others would not know."""
-        raise RuntimeError("a query sets no timer: make it a command")
+        raise Misuse("a query sets no timer: make it a command")
 
     def cancel(self, *args: Any, **options: Any) -> NoReturn:
         """Raises: one peer alone answers a query, so the others would not know."""
-        raise RuntimeError("a query cancels no timer: make it a command")
+        raise Misuse("a query cancels no timer: make it a command")
 
 
 def _id(session: Session | str) -> str:

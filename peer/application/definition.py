@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -37,8 +37,12 @@ SETTINGS = "Settings"
 """The class of an application's settings, within it."""
 HOOKS = ("opened", "closed", HEALED, EFFECT)
 """Methods that mean something to the machine: no state, command or query may be called so."""
+WORDS = ("help", "quit")
+"""Words of the line protocol and the console: a command of such a name could not be asked for there."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_WRITTEN: Mapping[type, str] = {list: "list[str]", dict: "dict[str, int]", set: "dict[str, None]"}
+"""What to write for a value whose type says nothing of what is in it."""
 
 
 class DefinitionError(TypeError):
@@ -68,6 +72,31 @@ class Place:
     def at(self, function: FunctionType) -> "Place":
         """The place of a method."""
         return Place(function.__code__.co_filename, function.__code__.co_firstlineno, self.names)
+
+
+def place_of(body: FrameType) -> Place:
+    """Where a class is defined, from the frame that defines it."""
+    frame: FrameType | None = body
+    # A metaclass of Python's own, such as abc's, may stand in between.
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen"):
+        frame = frame.f_back
+    frame = frame or body
+    # A class within a function may use that function's names in its annotations.
+    return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_locals)
+
+
+def decorated(function: Any, decorator: str, body: FrameType) -> None:
+    """Look at what a decorator was put on, in the body of a class. Raises DefinitionError."""
+    place = place_of(body)
+    if not isinstance(function, (FunctionType, classmethod, staticmethod)):
+        given = repr(function) if isinstance(function, str) else f"a {type(function).__name__}"
+        raise place.error(f"@{decorator} was given {given}: write `@{decorator}` alone, right above `def`")
+    name = function.__name__
+    if name != "<lambda>" and isinstance(getattr(body.f_locals.get(name), MARK, None), Mark):
+        raise place.error(
+            f"a command or query called {name!r} stands above already: each has one name and one set of "
+            "arguments, some of which may have defaults"
+        )
 
 
 def define(cls: type, base: type, place: Place, on_heal: str | None = None) -> Specification:
@@ -113,6 +142,7 @@ def _local(cls: type, base: type, place: Place) -> tuple[LocalWork, ...]:
             continue
         if not isinstance(function, FunctionType) or list(inspect.signature(function).parameters)[1:] != ["here"]:
             raise place.error(f"{cls.__name__}.{method}: write local work as `def {method}(self, here: Here) -> None`")
+        _check_plain(function, place.at(function))
         if not isinstance(every_s, (int, float)) or not EVERY_S_MIN <= every_s < inf:
             raise place.at(function).error(f"{method}(): every={every_s!r}: say seconds, {EVERY_S_MIN} at least")
         if getattr(function, MARK, None) is not None:
@@ -210,7 +240,7 @@ def _attributes(cls: type, base: type) -> dict[str, Any]:
 
 def _marked(cls: type, base: type, place: Place) -> Iterator[tuple[str, FunctionType, Mark]]:
     for name, value in _attributes(cls, base).items():
-        mark = getattr(value, MARK, None)
+        mark = getattr(value.fget if isinstance(value, property) else value, MARK, None)
         if not isinstance(mark, Mark):
             continue
         if not isinstance(value, FunctionType):
@@ -224,8 +254,10 @@ def _operation(
     app: str, method: str, function: FunctionType, mark: Mark, place: Place, first: type = Context
 ) -> Operation:
     name = method.removesuffix("_")
-    if method in HOOKS or not _NAME.fullmatch(name):
-        why = "is reserved" if method in HOOKS else "must be lower-case letters, digits and _ (it stands in paths)"
+    if method in HOOKS or name in WORDS or not _NAME.fullmatch(name):
+        why = (
+            "is reserved" if _NAME.fullmatch(name) else "must be lower-case letters, digits and _ (it stands in paths)"
+        )
         raise place.error(f"the name {method!r} {why}: rename the method")
     _check_plain(function, place)
     types = _hints(function, place)
@@ -253,9 +285,7 @@ def _operation(
 
 def _check_plain(function: FunctionType, place: Place) -> None:
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise place.error(
-            f"{function.__name__}() is `async def`: a command must not wait for anything but its arguments; use `def`"
-        )
+        raise place.error(f"{function.__name__}() is `async def`, and nothing would wait for it: use `def`")
     if inspect.isgeneratorfunction(function):
         raise place.error(f"{function.__name__}() is a generator: return a list")
 
@@ -323,10 +353,12 @@ def _check_hint(hint: Any, what: str, place: Place, *, kept: bool) -> None:
             f"{what} a secret, which would enter the log: only an argument of a method marked @prepare(…) is one, "
             "and that returns what may be kept"
         )
+    if isinstance(hint, (list, dict, tuple, str, bytes, int, float)):
+        raise place.error(f"{what} {hint!r}, which is a value: a type stands there, such as list[str] or int")
     try:
         found = hints.problem(hint, kept=kept)
     except TypeError as error:
-        raise place.error(f"{what} `{hints.text(hint)}`, which cannot be sent: {error}") from error
+        raise place.error(f"{what} `{hints.text(hint)}`, which {hints.UNSENDABLE}; {error}") from error
     if found:
         raise place.error(f"{what} `{hints.text(hint)}`: {found}")
 
@@ -336,7 +368,10 @@ def _check_default(default: Any, hint: Any, what: str, place: Place) -> None:
         data = msgspec.msgpack.encode(default)
         msgspec.msgpack.decode(data, type=hints.encodable(hint))
     except Exception as error:
-        raise place.error(f"{what} begins with {default!r}, which is no `{hints.text(hint)}`: {error}") from error
+        advice = f"; write `{hints.text(hint)} | None`" if default is None else ""
+        raise place.error(
+            f"{what} begins with {default!r}, which is no `{hints.text(hint)}`: {error}{advice}"
+        ) from error
 
 
 def _arguments(app: str, name: str, parameters: tuple[Parameter, ...], place: Place) -> type[msgspec.Struct]:
@@ -365,8 +400,14 @@ def _check_hook(cls: type, base: type, hook: str, place: Place) -> None:
     if not isinstance(function, FunctionType):
         raise place.error(f"{cls.__name__}.{hook} is reserved for {form}")
     _check_plain(function, place.at(function))
-    if len(inspect.signature(function).parameters) != len(inspect.signature(getattr(base, hook)).parameters):
+    wanted, given = (inspect.signature(f).parameters for f in (getattr(base, hook), function))
+    if len(given) != len(wanted):
         raise place.at(function).error(f"write {form}")
+    # Names are free; types that are given must be those that come.
+    expected, types = (_hints(f, place.at(function)) for f in (getattr(base, hook), function))
+    for theirs, ours in zip(given, wanted, strict=True):
+        if theirs in types and types[theirs] != expected[ours]:
+            raise place.at(function).error(f"{hook}(): {theirs!r} is not that: write {form}")
 
 
 def _state(cls: type, base: type, place: Place) -> list[StateField]:
@@ -408,10 +449,12 @@ def _check_attributes(cls: type, attributes: Mapping[str, Any], types: Mapping[s
                 f"{cls.__name__} has an __init__, which would not run again after a restore: "
                 "declare state in the class, `votes: dict[str, int]`"
             )
-        if name.startswith("__") or name in types or name.isupper():
+        # What abc.ABC puts into a class is nobody's state.
+        if name.startswith(("__", "_abc_")) or name in types or name.isupper():
             continue
         if not callable(value) and not isinstance(value, (property, classmethod, staticmethod)):
+            written = _WRITTEN.get(type(value), hints.text(type(value)))
             raise place.error(
-                f"{cls.__name__}.{name} is state without a type: write `{name}: {hints.text(type(value))} = …`, "
+                f"{cls.__name__}.{name} is state without a type: write `{name}: {written} = …`, "
                 "or name it in capitals if it never changes"
             )

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from tanist.peer.application import hints
+from tanist.peer.application.reporting import Misuse
 
 
-class EventDefinitionError(TypeError):
-    """An event's template names a field that the event lacks, or a field is a set."""
+class EventDefinitionError(Misuse, TypeError):
+    """An event's template cannot be filled, or a field cannot be sent."""
 
 
 class Event(msgspec.Struct):
@@ -28,10 +29,11 @@ class Event(msgspec.Struct):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         declared = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
-        for _, field, _, _ in string.Formatter().parse(cls.template):
+        for field in _named(cls):
             if field is not None and field.partition(".")[0].partition("[")[0] not in declared:
                 raise EventDefinitionError(
-                    f"event {cls.__name__}: its template names {{{field}}}, which is no field of it"
+                    f"event {cls.__name__}: its template names {{{field}}}, which is no field of it; "
+                    f"write `{field or 'text'}: str`"
                 )
 
 
@@ -53,6 +55,14 @@ class Published(msgspec.Struct, frozen=True):
     def is_for(self, session: str) -> bool:
         """Whether a session is to get it."""
         return session != self.but and (self.to is None or session in self.to)
+
+
+def _named(event: type[Event]) -> list[str]:
+    """The fields that an event's template names."""
+    try:
+        return [field for _, field, _, _ in string.Formatter().parse(event.template) if field is not None]
+    except (ValueError, TypeError) as error:
+        raise EventDefinitionError(f"event {event.__name__}: its template {event.template!r}: {error}") from error
 
 
 def event_name(event: type[Event]) -> str:

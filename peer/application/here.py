@@ -104,11 +104,14 @@ class Here:
         return self._ways.query(self._app, name, arguments)
 
 
-def local(*, every: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def local(*misused: object, every: float = 0.0) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Makes a method local work: each peer runs it by itself, every so many seconds, from its start to its end.
 
     A run that takes longer puts off the next one. A failure is told in the election log, and the work goes on.
+    Raises TypeError if it is not told how often.
     """
+    if misused:
+        raise TypeError("local work says how often it is done: write `@local(every=1.0)`")
 
     def mark(function: Callable[..., None]) -> Callable[..., None]:
         setattr(function, LOCAL, every)

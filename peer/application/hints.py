@@ -14,6 +14,7 @@ _TEXT = Annotated[Any, msgspec.Meta(extra={_TEXT_MARK: True})]
 SETS = "iterates in hash order, which differs from peer to peer: use dict[str, None] or a sorted list"
 UNTYPED = "does not say what is in it: a snapshot would give tuples back as lists; write dict[str, int] or the like"
 CUSTOM = "cannot be kept in a snapshot: use a msgspec.Struct, or plain types"
+UNSENDABLE = "cannot be sent: use a msgspec.Struct, or plain types (list[str], dict[str, int] and the like)"
 
 
 def is_union(hint: Any) -> bool:
@@ -113,8 +114,8 @@ def _problem(info: Any, kept: bool, seen: set[int]) -> str | None:
             return None
         case inspect.AnyType() | inspect.RawType() if kept:
             return f"an untyped value {UNTYPED}"
-        case inspect.CustomType(cls=cls) if kept:
-            return f"`{cls.__name__}` {CUSTOM}"
+        case inspect.CustomType(cls=cls):
+            return f"`{cls.__name__}` {CUSTOM if kept else UNSENDABLE}"
     for child in children(info):
         found = _problem(child, kept, seen)
         if found:

@@ -72,7 +72,20 @@ def load_application(spec: str) -> tuple[str, Application]:
         raise LoadError(
             f"--app {spec}: {class_name} is no subclass of tanist.peer.application.Application; {_offer(module)}"
         )
-    return describe(cls).name, cls()
+    try:
+        application = cls()
+    except Exception as error:
+        raise LoadError(
+            f"--app {spec}: {class_name} cannot be made without arguments ({error}): an application has no @dataclass, "
+            "no __init__ and no abstract methods; its state is what the class declares"
+        ) from error
+    specification = describe(cls)
+    if not specification.operations and not specification.local:
+        raise LoadError(
+            f"--app {spec}: {class_name} offers nothing: mark what changes its state with @command, what looks at it "
+            "with @query"
+        )
+    return specification.name, application
 
 
 def _offer(module: ModuleType) -> str:
@@ -122,7 +135,8 @@ def _failed(spec: str, source: str, error: BaseException) -> LoadError:
     if isinstance(error, DefinitionError):
         return LoadError(f"--app {spec}: {error}")
     if isinstance(error, SyntaxError):
-        return LoadError(f"--app {spec}: {error.filename}:{error.lineno}: {error.msg}")
+        where = f"{error.filename}:{error.lineno}" if error.lineno else source
+        return LoadError(f"--app {spec}: {where}: {error.msg}")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
     # The innermost line of the user's own file, if there is one, is where to look.
     own = [f for f in frames if f.filename == source] or frames

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tanist.election.sessions import SESSION_CODES
+from tanist.peer.application.reporting import Misuse
 from tanist.peer.errors import BY_CODE, CallError, Refused
 
 REPLY_BYTES_MAX = 1 << 20
@@ -17,6 +18,10 @@ MESSAGE_LENGTH_MAX = 2000
 """Characters of an error's text: it is for a person."""
 RESERVED_CODES = frozenset(BY_CODE) | SESSION_CODES
 """Codes that an application cannot use for its own refusals: they say that a command was not tried."""
+
+
+class ResultError(Misuse, ValueError):
+    """What a command returned is no answer: too large, or of a type that cannot be sent."""
 
 
 class ResultReply(msgspec.Struct, frozen=True, array_like=True, tag=0, gc=False):
@@ -37,10 +42,13 @@ _decoder = msgspec.msgpack.Decoder(ResultReply | ErrorReply)
 
 
 def encode_result(value: Any) -> bytes:
-    """A reply with a result. Raises what msgspec raises, and ValueError if it is too large."""
-    reply = _encoder.encode(ResultReply(value))
+    """A reply with a result. Raises ResultError if it cannot be one."""
+    try:
+        reply = _encoder.encode(ResultReply(value))
+    except Exception as error:
+        raise ResultError(f"its result cannot be sent: {error}") from error
     if len(reply) > REPLY_BYTES_MAX:
-        raise ValueError(f"the result has {len(reply)} bytes, at most {REPLY_BYTES_MAX}")
+        raise ResultError(f"its result has {len(reply)} bytes, at most {REPLY_BYTES_MAX}: give it in parts")
     return reply
 
 

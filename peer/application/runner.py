@@ -16,7 +16,7 @@ from tanist.peer.application.blobstore import BLOBS, BlobStore
 from tanist.peer.application.context import Cancel, Context, Publish
 from tanist.peer.application.events import Published
 from tanist.peer.application.replies import encode_error, encode_refusal, encode_result
-from tanist.peer.application.reporting import without_message
+from tanist.peer.application.reporting import Misuse, without_message
 from tanist.peer.application.specification import describe
 from tanist.peer.application.state import StateError
 from tanist.peer.application.timers import Timer, TimerTable
@@ -125,9 +125,9 @@ class Runner:
         except BUGS as error:
             context.effects.clear()
             self.note(context.app, bound.operation.name, error)
-            reply = encode_error(
-                ApplicationFailed.code, f"{context.app} {bound.operation.name} failed: {type(error).__name__}"
-            )
+            # Other errors' messages may hold what differs from peer to peer, such as an address in memory.
+            why = str(error) if isinstance(error, Misuse) else type(error).__name__
+            reply = encode_error(ApplicationFailed.code, f"{context.app} {bound.operation.name} failed: {why}")
         else:
             if context.effects:
                 self._carry_out(context)
