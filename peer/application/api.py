@@ -103,7 +103,8 @@ def prepare(command: str, /) -> Callable[[Method], Method]:
     Callers give the arguments of the preparation; only what it returns enters the log. See `preparing`.
     Raises DefinitionError if it is not told which command.
     """
-    if not isinstance(command, str):
+    given: object = command
+    if not isinstance(given, str):
         place = place_of(sys._getframe(1))
         raise place.error('@prepare says which command it prepares: write `@prepare("login")`')
 
