@@ -18,6 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from tanist.config import load
+from tanist.peer.gateways import resp
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
@@ -70,6 +71,7 @@ async def test_redis_py_finds_what_it_knows(tmp_path: Path, protocol: int) -> No
         assert await redis.set(b"\xff\xfe", "odd") is True
         assert sorted(await redis.keys("*")) == [b"a", b"b", b"n", b"\xff\xfe"]
         assert await redis.keys("[ab]") == [b"a", b"b"]
+        assert await redis.keys(r"\a") == [b"a"]
         assert await redis.mget("a", "none") == [b"1", None]
         assert await redis.dbsize() == 4
         assert await redis.delete("a", "b", "none") == 2
@@ -122,10 +124,18 @@ async def test_messages_on_channels_reach_listeners_at_every_peer(tmp_path: Path
             told = [await listener.get_message(timeout=DEADLINE_S) for _ in range(2)]
             assert [t["data"] for t in told if t] == [1, 2]
             await sender.publish("weather", "rain")
-            await sender.publish("news", b"\xffhello")
+            assert await sender.publish("news", b"\xffhello") == 0, "those at other peers are not counted"
             message = await listener.get_message(timeout=DEADLINE_S)
             assert message is not None
             assert (message["channel"], message["data"]) == (b"news", b"\xffhello")
+            assert await other.publish("news", "to one here") == 1
+
+
+async def test_one_that_says_nothing_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as peer:
+        monkeypatch.setattr(resp, "SILENT_S", 0.05)
+        async with stream(peer) as (reader, _):
+            assert await reader.read() == b""
 
 
 async def test_a_client_with_retries_rides_through_a_failover(tmp_path: Path) -> None:

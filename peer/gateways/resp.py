@@ -14,7 +14,7 @@ from tanist.peer.application.events import Published
 from tanist.peer.errors import CallError, NoServer, UnknownOutcome
 from tanist.peer.gateways.resp_commands import LISTENING, READS, WHILE_LISTENING, WRITES, bytes_of
 from tanist.peer.gateways.resp_wire import Commands, Error, ProtocolError, Push, encode
-from tanist.peer.gateways.tcp import Connection, TcpGateway
+from tanist.peer.gateways.tcp import SILENT_S, Connection, TcpGateway
 
 PIPELINE_MAX = 1024
 """Commands of one connection under way; more are read when these are answered."""
@@ -29,8 +29,9 @@ def _same(result: Any) -> Any:
 class RespClient:
     """One redis client: what it has asked and is not answered yet, in order, and what it listens on."""
 
-    def __init__(self, connection: Connection, number: int) -> None:
+    def __init__(self, connection: Connection, number: int, listeners: Callable[[str], int]) -> None:
         self.number = number
+        self.listeners = listeners
         self.version = 2
         self.name = b""
         self.channels: dict[str, None] = {}
@@ -158,7 +159,7 @@ class RespGateway(TcpGateway):
 
     async def serve(self, connection: Connection) -> None:
         """Read commands and answer them, until the client goes or breaks the protocol."""
-        client = RespClient(connection, next(self._numbers))
+        client = RespClient(connection, next(self._numbers), self._listeners)
         connection.state = client
         try:
             await _converse(connection, client)
@@ -169,6 +170,11 @@ class RespGateway(TcpGateway):
             await connection.linger()
         finally:
             client.close()
+
+    def _listeners(self, channel: str) -> int:
+        """How many clients of this gateway listen on a channel."""
+        states = (connection.state for connection in self.connections)
+        return sum(isinstance(client, RespClient) and channel in client.channels for client in states)
 
     def told(self, connection: Connection, happened: Published) -> bytes:
         """A message on a channel that the client listens on."""
@@ -184,11 +190,14 @@ class RespGateway(TcpGateway):
 async def _converse(connection: Connection, client: RespClient) -> None:
     """Take commands until the client goes, or says that it has had enough. Raises ProtocolError."""
     commands = Commands()
-    while data := await connection.some():
+    async with asyncio.timeout(SILENT_S):
+        data = await connection.some()
+    while data:
         for command in commands.feed(data):
             await client.take(command)
             if client.quitting:
                 return
+        data = await connection.some()
 
 
 def _shown(raw: bytes) -> str:

@@ -4,7 +4,6 @@ Reads answer at once; writes give a future. What is not here is an unknown comma
 """
 
 import base64
-import fnmatch
 import re
 import time
 from asyncio import Future
@@ -12,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from tanist.peer.apps.kv import KEYS_LISTED_MAX
+from tanist.peer.gateways import resp_globs
 from tanist.peer.gateways.resp_wire import Error, Push, Simple
 
 CHANNELS_MAX = 1024
@@ -41,6 +41,9 @@ class Client(Protocol):
 
     def query(self, name: str, *given: Any) -> Any:
         """Answer a query of the store."""
+
+    def listeners(self, channel: str) -> int:
+        """How many clients of this gateway listen on a channel."""
 
     def copies(self) -> int:
         """How many other peers had the last write of this connection when it was answered."""
@@ -155,8 +158,9 @@ def _flush(client: Client, given: Sequence[bytes]) -> "Future[Any]":
 
 def _publish(client: Client, given: Sequence[bytes]) -> "Future[Any]":
     _takes("publish", given, 2, 2)
-    # To how many it goes nobody knows: those who listen are at all peers.
-    return client.call("publish", key_of(given[0]), given[1], then=lambda _: 0)
+    channel = key_of(given[0])
+    # As in a cluster of redis: those who listen at other peers hear it too, and are not counted.
+    return client.call("publish", channel, given[1], then=lambda _: client.listeners(channel))
 
 
 WRITES: dict[bytes, Write] = {
@@ -217,9 +221,8 @@ def _keys(client: Client, given: Sequence[bytes]) -> Any:
     if len(found) >= KEYS_LISTED_MAX:
         raise Error(f"ERR {KEYS_LISTED_MAX} keys or more begin so: use a pattern with a longer beginning")
     raw = [bytes_of(key) for key in found]
-    # Brackets are negated with ^ here, and with ! in Python.
-    glob = re.compile(fnmatch.translate(pattern.replace("[^", "[!")), re.DOTALL)
-    return [key for key in raw if glob.match(key.decode("latin-1"))]
+    glob = resp_globs.compiled(pattern)
+    return [key for key in raw if glob.fullmatch(key.decode("latin-1"))]
 
 
 def _ping(client: Client, given: Sequence[bytes]) -> Any:
@@ -275,8 +278,8 @@ def _config(client: Client, given: Sequence[bytes]) -> Any:
     if given[0].upper() != b"GET":
         raise Error("ERR CONFIG has GET here: what a peer is told stands in its own configuration")
     known = {"save": "", "appendonly": "yes", "databases": "1"}
-    asked = [word.decode(errors="replace").lower() for word in given[1:]]
-    return {name: value for name, value in known.items() if any(fnmatch.fnmatchcase(name, glob) for glob in asked)}
+    asked = [resp_globs.compiled(word.decode("latin-1").lower()) for word in given[1:]]
+    return {name: value for name, value in known.items() if any(glob.fullmatch(name) for glob in asked)}
 
 
 def _command(client: Client, given: Sequence[bytes]) -> Any:
