@@ -77,8 +77,10 @@ from tanist.transport.tcp import TcpTransport
 if TYPE_CHECKING:
     from tanist.peer.faults.control import Drills
 
-DRAIN_S = 3.0
-"""How long an ending peer waits for the answers to calls in flight."""
+ENDING_S, HAND_OVER_S = 1.5, 1.0
+"""How long an ending peer waits for answers to calls in flight, a hand-over included: clients see the end within 2 s.
+
+What is not handed over by then goes on by itself: all hear the goodbye, and the heir stands at once."""
 
 
 class Peer:
@@ -459,12 +461,13 @@ class Peer:
             return
         self._stopping = True
         if self._running:
-            core = self._driver.core
+            core, until = self._driver.core, self._loop.time() + ENDING_S
             if hand_over and core.role is Role.SERVER:
-                await self._moves.give(None, 2 * core.node.times.round / 1e9)
+                await self._moves.give(None, min(2 * core.node.times.round / 1e9, HAND_OVER_S))
             await self._local.stop()
-            await self._clients.drained(DRAIN_S)
+            await self._clients.drained(until - self._loop.time())
             self._clients.refuse_new()
+            self._clients.close()
             self._clients.closing()
             self._driver.feed(GoodbyeAsked("it was told to end"))
             await asyncio.sleep(0)
@@ -474,11 +477,9 @@ class Peer:
 
     async def _close(self, reason: str, code: int) -> None:
         """Free everything, in the reverse order of its making."""
-        await self._gateways.stop()
+        await asyncio.gather(self._gateways.stop(), *([self._http.stop()] if self._http is not None else []))
         self._running = False
         self._parts.close()
-        if self._http is not None:
-            await self._http.stop()
         if hasattr(self, "_local"):
             await self._local.stop()
         if hasattr(self, "_chores"):

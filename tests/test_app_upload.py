@@ -182,6 +182,17 @@ async def test_what_is_refused_leaves_the_connection_in_step(tmp_path: Path) -> 
         nc.close()
 
 
+async def test_bytes_behind_a_line_that_is_no_text_are_no_commands(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer:
+        nc = await Nc.to(peer)
+        assert await nc.ask(b"UPLOAD kept 1\nx") == b"OK"
+        assert await nc.ask(b"UPLOAD caf\xe9 9\nDEL kept\n") == b"ERROR lines are UTF-8"
+        assert await nc.names() == [b"kept"]
+        assert (await nc.ask(b"UPLOAD kept " + b"9" * 30 + b"\nDEL kept\n")).startswith(b"ERROR at most ")
+        assert await nc.line() == b""
+        nc.close()
+
+
 async def test_too_large_is_refused_before_a_byte_is_read(tmp_path: Path) -> None:
     async with running(tmp_path) as peer:
         nc = await Nc.to(peer)
@@ -274,6 +285,29 @@ async def test_who_does_not_read_is_ended_and_delays_nobody(tmp_path: Path, monk
         assert await other.get("y") == b"y"
         lazy.close()
         other.close()
+
+
+async def test_who_does_not_read_keeps_nobody_waiting_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(tmp_path, app=["upload", "poll"], gateway=["upload=line:0", "poll=line:0"]) as peer:
+        monkeypatch.setattr(tcp, "END_S", DEADLINE_S)
+        lazy = await Nc.to(peer)
+        assert await lazy.ask(b"UPLOAD x 10000000\n", some(10_000_000)) == b"OK"
+        lazy.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        lazy.writer.write(b"GET x\n")
+        streams = []
+        for address in (peer.gateways["poll=line"], peer.http_address):
+            host, _, port = address.rpartition(":")
+            streams.append(await asyncio.open_connection(host, int(port)))
+        ending = asyncio.ensure_future(peer.stop())
+        async with asyncio.timeout(DEADLINE_S / 2):
+            assert [await reader.read() for reader, _ in streams] == [b"", b""]
+        assert not ending.done()
+        lazy.close()
+        await ending
+        for _, writer in streams:
+            writer.close()
 
 
 async def test_only_so_many_upload_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

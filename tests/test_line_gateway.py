@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
@@ -13,7 +14,7 @@ import pytest
 from tanist.config import load
 from tanist.peer.application.loading import load_application
 from tanist.peer.errors import BadRequest, NoServer, NotFound
-from tanist.peer.gateways import words
+from tanist.peer.gateways import tcp, words
 from tanist.peer.gateways.line import answer, error
 from tanist.peer.gateways.tcp import CONNECTIONS_MAX, READ_BYTES_MAX
 from tanist.peer.peer import Peer
@@ -104,6 +105,9 @@ async def test_answers_of_one_line_of_several_and_of_none(tmp_path: Path) -> Non
         assert await kv.several("KEYS") == ["greeting"]
         assert await kv.several("KEYS nothing-begins-so") == []
         assert await kv.ask("SET dots .") == "OK"
+        assert await kv.ask("SET OK OK") == "OK"
+        assert await kv.ask("GET OK") == "OK OK"
+        assert await kv.several("KEYS OK") == ["OK"]
         assert (await kv.ask("FLY away")).startswith("ERROR there is no FLY; there are: SET, ")
         assert await kv.ask("INCR") == "ERROR key is missing; write INCR key [by]"
         assert await kv.ask("GET a b") == "ERROR not found", "the last text takes the rest of the line"
@@ -111,6 +115,7 @@ async def test_answers_of_one_line_of_several_and_of_none(tmp_path: Path) -> Non
         assert (await kv.several("help PUT"))[0].startswith("PUT key value [ttl_ms] [any|new|old] [keep]  Give a key")
         assert (await kv.ask("HELP fly")).startswith("ERROR there is no FLY; there are: SET, ")
         assert await poll.ask("VOTE 9") == "ERROR Options are 1 to 4"
+        assert await poll.ask("VOTE " + "9" * 30) == "ERROR whole numbers are from -2**63 to 2**64 - 1"
         assert (await poll.several("POLL"))[1].startswith("1. ")
         for nc in (calculator, kv, poll):
             nc.close()
@@ -155,6 +160,48 @@ async def test_input_meant_to_harm_ends_its_own_connection_at_most(tmp_path: Pat
         assert await well.ask("MSG still here") == "OK"
         for nc in (well, cut, binary, long, flood, deaf):
             nc.close()
+
+
+async def test_half_a_command_is_not_done(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer:
+        cut, well = [await Nc.to(peer.gateways["kv=line"]) for _ in range(2)]
+        cut.write(b"SET whole 1\nSET half 2")
+        cut.writer.write_eof()
+        assert await cut.ended() == b"OK\nERROR the last line was cut off and is not done: lines end with LF\n"
+        assert await well.several("KEYS") == ["whole"]
+        for nc in (cut, well):
+            nc.close()
+
+
+async def test_one_that_says_nothing_is_ended_and_one_that_has_said_something_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as peer:
+        monkeypatch.setattr(tcp, "SILENT_S", 0.05)
+        silent = await Nc.to(peer.gateways["chat=line"])
+        monkeypatch.undo()
+        well = await Nc.to(peer.gateways["chat=line"])
+        assert await well.ask("REGISTER well") == "OK"
+        assert await silent.ended() == b""
+        assert await well.ask("MSG still here") == "OK"
+        for nc in (silent, well):
+            nc.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such options")
+async def test_the_system_notices_a_machine_that_is_gone(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer:
+        nc = await Nc.to(peer.gateways["chat=line"])
+        assert await nc.ask("REGISTER anna") == "OK"
+        (connection,) = (c for gateway in peer._gateways._running for c in gateway.connections)  # type: ignore[attr-defined]
+        accepted = connection._writer.get_extra_info("socket")
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        idle, every, count, unheard_ms = (
+            accepted.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+        )
+        assert idle + every * count == unheard_ms / 1000 == tcp.GONE_S
+        nc.close()
 
 
 async def test_more_connections_than_there_is_room_for_are_told_so(tmp_path: Path) -> None:

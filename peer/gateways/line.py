@@ -16,7 +16,7 @@ from tanist.peer.application.events import Published
 from tanist.peer.application.specification import Operation, Specified
 from tanist.peer.errors import BadRequest, CallError
 from tanist.peer.gateways import words
-from tanist.peer.gateways.tcp import Connection, Incoming, Serving, TcpGateway, TooLong
+from tanist.peer.gateways.tcp import Connection, CutOff, Incoming, Serving, TcpGateway, TooLong
 
 BLANK = str.maketrans(dict.fromkeys(map(chr, [*range(32), 127, *range(128, 160), 8232, 8233]), " "))
 """Control characters become spaces: no text steers a terminal, or forges a line."""
@@ -32,14 +32,11 @@ class LineGateway(TcpGateway):
         self._application = application
 
     async def serve(self, connection: Connection) -> None:
-        """Answer line by line, until the client has had enough or says what is no text."""
+        """Answer line by line, until the client has had enough."""
         try:
-            async for raw in connection.lines():
-                try:
-                    line = raw.decode()
-                except UnicodeDecodeError:
-                    connection.send(error("lines are UTF-8"))
-                    continue
+            async for raw in connection.lines(whole=True):
+                # Also of a line that is no UTF-8: its bytes come all the same, and are no commands.
+                line = raw.decode(errors="replace")
                 word = line.strip().lower()
                 if word == "quit":
                     connection.send(b"OK\n")
@@ -51,18 +48,18 @@ class LineGateway(TcpGateway):
                         connection.send(error(f"at most {BLOB_BYTES_MAX} bytes are kept; the connection ends"))
                         await connection.linger()
                         return
-                    connection.send(await self._answer(connection, line, size))
+                    connection.send(await self._answer(connection, raw, size))
                 if connection.ended:
                     return
-        except TooLong as long:
-            connection.send(error(str(long)))
+        except (TooLong, CutOff) as wrong:
+            connection.send(error(str(wrong)))
             await connection.linger()
 
-    async def _answer(self, connection: Connection, line: str, size: int | None) -> bytes:
+    async def _answer(self, connection: Connection, raw: bytes, size: int | None) -> bytes:
         """The answer to a line that so many bytes follow; b"" when it is sent already."""
         incoming = connection.incoming(size or 0)
         try:
-            return await self._done(connection, line, incoming)
+            return await self._done(connection, raw, incoming)
         except CallError as why:
             told = undone(why)
         # The next line begins behind the bytes, whatever became of them.
@@ -70,7 +67,11 @@ class LineGateway(TcpGateway):
             pass
         return told
 
-    async def _done(self, connection: Connection, line: str, incoming: Incoming) -> bytes:
+    async def _done(self, connection: Connection, raw: bytes, incoming: Incoming) -> bytes:
+        try:
+            line = raw.decode()
+        except UnicodeDecodeError:
+            raise BadRequest("lines are UTF-8") from None
         if (about := words.asks_for_help(line)) is not None:
             return help_answer(self._application, about)
         operation, given = words.read(self._application, line)
@@ -105,9 +106,10 @@ def done(operation: Operation, result: Any) -> bytes:
     if result is None and not operation.is_command:
         return error("not found")
     shown = words.lines_of(operation, result)
-    if shown is None or shown == ["OK"]:
+    several = words.is_list(operation)
+    if shown is None or (operation.is_command and not several and shown == ["OK"]):
         return b"OK\n"
-    return answer(shown, several=words.is_list(operation) or len(shown) != 1)
+    return answer(shown, several=several or len(shown) != 1)
 
 
 def undone(why: CallError) -> bytes:

@@ -14,7 +14,8 @@ reads end that connection alone, and cost bounded memory.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+import socket
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 from tanist.peer.application.blob import Blob
@@ -38,6 +39,10 @@ SILENT_S = 300.0
 """Seconds after which a connection that has never said anything is ended."""
 CALL_S = 30.0
 """Seconds for which a command waits for a server: a failover is a delay for whoever is connected."""
+GONE_S = 60
+"""Seconds without a sign of life from a client's machine after which it is gone: a laptop may lose its power."""
+PROBE_S = 10
+"""Seconds between the questions whether it is still there, in the last half of that time."""
 END_S = 1.5
 """Seconds in which connections have to take what is on its way to them when the gateway ends."""
 SUPERSEDED = "history_superseded"
@@ -67,6 +72,10 @@ class Serving(Protocol):
 
 class TooLong(Exception):
     """A line longer than `READ_BYTES_MAX`."""
+
+
+class CutOff(Exception):
+    """The client said no more in the middle of a line."""
 
 
 class Incoming:
@@ -121,8 +130,11 @@ class Connection:
 
     # In and out
 
-    async def lines(self) -> AsyncIterator[bytes]:
-        """Lines without their end (LF or CRLF), until the client says no more. Raises TooLong, or OSError."""
+    async def lines(self, *, whole: bool = False) -> AsyncIterator[bytes]:
+        """Lines without their end (LF or CRLF), until the client says no more. Raises TooLong, or OSError.
+
+        The last one may lack its end; where that may be half a command, ask for `whole` lines: it raises CutOff.
+        """
         limit_s: float | None = SILENT_S
         while True:
             try:
@@ -131,6 +143,8 @@ class Connection:
             except asyncio.LimitOverrunError:
                 raise TooLong(f"a line has at most {READ_BYTES_MAX} bytes") from None
             except asyncio.IncompleteReadError as ended:
+                if ended.partial and whole:
+                    raise CutOff("the last line was cut off and is not done: lines end with LF") from None
                 if ended.partial:
                     yield ended.partial.removesuffix(b"\r")
                 return
@@ -236,6 +250,11 @@ class TcpGateway:
         self._listener: asyncio.Server | None = None
         self._connections: dict[Connection, asyncio.Task[None]] = {}
 
+    @property
+    def connections(self) -> Collection[Connection]:
+        """Those who are connected."""
+        return self._connections
+
     # What a protocol says
 
     async def serve(self, connection: Connection) -> None:
@@ -283,6 +302,7 @@ class TcpGateway:
             if len(self._connections) >= CONNECTIONS_MAX:
                 raise Overloaded(f"{CONNECTIONS_MAX} are connected here already")
             client = self.peer.open_client()
+            _ask_whether_there(writer.get_extra_info("socket"))
         except CallError as error:
             writer.write(self.refused(str(error)))
             await _close(writer)
@@ -322,6 +342,21 @@ class TcpGateway:
                     connection.send(data)
         # It was too slow for the events that it is owed: it had better come back than miss some.
         connection.abort()
+
+
+def _ask_whether_there(client: socket.socket) -> None:
+    """Have the system notice that a client's machine is gone; what a system cannot do, it goes without."""
+    wanted = {
+        "TCP_KEEPIDLE": GONE_S // 2,
+        "TCP_KEEPINTVL": PROBE_S,
+        "TCP_KEEPCNT": GONE_S // 2 // PROBE_S,
+        "TCP_USER_TIMEOUT": GONE_S * 1000,
+    }
+    with contextlib.suppress(OSError):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in wanted.items():
+            if (option := getattr(socket, name, None)) is not None:
+                client.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -15,7 +15,7 @@ from tanist.peer.application.specification import Operation, Parameter, Specifie
 from tanist.peer.errors import BadRequest, CallError, NotFound
 
 SIZE_DIGITS_MAX = 18
-"""Digits of a number of bytes: more is not meant."""
+"""Digits of a number of bytes: with more it is over every limit."""
 _WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+))')
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -88,9 +88,9 @@ def bytes_after(app: Specified, line: str) -> int | None:
 def _with_size(operation: Operation, words: str) -> tuple[str, int]:
     """The last word of a line as the number of bytes that follow it, and what stands before."""
     *before, size = words.rsplit(None, 1) or [""]
-    if not (size.isascii() and size.isdecimal() and len(size) <= SIZE_DIGITS_MAX):
+    if not (size.isascii() and size.isdecimal()):
         raise BadRequest(f"the size is a whole number of bytes, and they follow; write {usage(operation)}")
-    return "".join(before), int(size)
+    return "".join(before), int(size) if len(size) <= SIZE_DIGITS_MAX else 10**SIZE_DIGITS_MAX
 
 
 def _texts(operation: Operation, parameters: Sequence[Parameter], rest: str) -> dict[str, str]:
