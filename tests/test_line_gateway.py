@@ -177,11 +177,10 @@ async def test_one_that_says_nothing_is_ended_and_one_that_has_said_something_st
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(tmp_path) as peer:
-        monkeypatch.setattr(tcp, "SILENT_S", 0.05)
-        silent = await Nc.to(peer.gateways["chat=line"])
-        monkeypatch.undo()
         well = await Nc.to(peer.gateways["chat=line"])
         assert await well.ask("REGISTER well") == "OK"
+        monkeypatch.setattr(tcp, "SILENT_S", 0.05)
+        silent = await Nc.to(peer.gateways["chat=line"])
         assert await silent.ended() == b""
         assert await well.ask("MSG still here") == "OK"
         for nc in (silent, well):
