@@ -103,6 +103,13 @@ async def test_boards_and_lanterns_are_drawn_and_errors_are_plain(tmp_path: Path
         assert "\x1b[38;2;255;136;0m" in shown.text and "» COLOR ff8800" in shown.text
 
 
+async def test_only_queries_are_watched(tmp_path: Path) -> None:
+    async with screen(tmp_path, "tictactoe") as (keys, shown, _):
+        keys.send_text("WATCH MOVE 1 1\rwatch nothing\rWATCH BOARD\rWATCH\rBOARD\r")
+        await shown.has("only queries can be watched: TABLE, BOARD, WAITING\n" * 2)
+        await shown.has("You are in no room")
+
+
 async def test_what_scrolls_above_is_bounded_and_comes_in_whole_lines() -> None:
     shown = Shown()
     above = Above(shown)

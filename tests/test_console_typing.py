@@ -60,8 +60,9 @@ def completed(signatures: Signatures, line: str) -> list[str]:
 
 
 def test_completion_knows_commands_and_the_words_that_arguments_take() -> None:
-    assert completed(POST, "") == ["SEND ", "ALL", "HELP ", "QUIT"]
+    assert completed(POST, "") == ["SEND ", "ALL", "HELP ", "WATCH ", "QUIT"]
     assert completed(POST, "s") == ["send "] and completed(POST, "A") == ["ALL"]
+    assert completed(POST, "WATCH ") == ["ALL"] and completed(POST, "watch a") == ["all"]
     assert completed(POST, "HELP s") == ["send"] and completed(POST, "SEND a") == []
     assert completed(LOGS, "log ") == ["INFO ", "WARN ", "ERROR "]
     assert completed(LOGS, "LOG w") == ["WARN "]
@@ -78,6 +79,7 @@ def test_help_is_from_the_signatures() -> None:
         "SEND to by [text]  Send a letter.",
         "ALL                All letters.",
         "HELP               This list, or more about one command: HELP command.",
+        "WATCH              Keep the answer of a query in sight below: WATCH query. WATCH alone ends that.",
         "QUIT               End the console.",
     ]
     assert POST.help_lines("send") == [

@@ -26,7 +26,7 @@ class Completing(Completer):
         self._commands = [
             _Choice(o.name.upper(), o.doc.partition("\n")[0], bool(o.arguments)) for o in signatures.operations
         ]
-        self._own = [_Choice(word, meaning, word == "HELP") for word, meaning in OWN.items()]
+        self._own = [_Choice(word, meaning, word != "QUIT") for word, meaning in OWN.items()]
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """What the word at the cursor may become."""
@@ -42,13 +42,19 @@ class Completing(Completer):
             return _cased([*self._commands, *self._own], begun)
         typed = read(self._signatures, before)
         if typed.operation is None:
-            commands = [choice._replace(goes_on=False) for choice in self._commands]
-            return _cased(commands, begun) if typed.word.upper() == "HELP" else []
+            return _cased(self._after(typed.word.upper()), begun)
         place = len(typed.spans) - (1 if begun else 0)
         if place >= len(typed.operation.arguments):
             return []
         argument = typed.operation.arguments[place]
         return [_Choice(word, argument.name, place + 1 < len(typed.operation.arguments)) for word in argument.choices]
+
+    def _after(self, word: str) -> list[_Choice]:
+        """What may follow a word of the console's own."""
+        if word == "WATCH":
+            queries = {o.name.upper() for o in self._signatures.queries}
+            return [choice for choice in self._commands if choice.word in queries]
+        return [choice._replace(goes_on=False) for choice in self._commands] if word == "HELP" else []
 
 
 def _cased(choices: list[_Choice], begun: str) -> list[_Choice]:

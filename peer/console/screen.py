@@ -17,6 +17,7 @@ from tanist.peer.console.completing import Completing, hint
 from tanist.peer.console.drawing import drawn
 from tanist.peer.console.signatures import Argument, Signatures
 from tanist.peer.console.typed import LINE_BYTES_MAX, read, to_ask, with_word
+from tanist.peer.console.watching import Watching
 from tanist.peer.electionlog.terminal import printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 LINES_MAX = 64
 """Typed lines that wait for their turn."""
+ROWS_KEPT = 8
+"""Rows of the terminal that what is watched leaves to the prompt, its menu, and what scrolls above it."""
 END_S = 2.0
 """Seconds that an ending console waits for answers."""
 
@@ -36,6 +39,7 @@ class Screen:
         self._above = above
         self._coloured = coloured
         self._lines: asyncio.Queue[str] = asyncio.Queue(LINES_MAX)
+        self._watching: Watching | None = None
 
     # What is shown
 
@@ -62,11 +66,14 @@ class Screen:
         signatures = remote.place.signatures
         self._session.completer = Completing(signatures)
         self._session.bottom_toolbar = lambda: self._below(remote, signatures)
-        tasks = [asyncio.create_task(self._above.show()), asyncio.create_task(self._work(remote, signatures))]
+        self._watching = Watching(remote.ask, self._session.app.invalidate)
+        watch = asyncio.create_task(self._watching.run())
+        tasks = [asyncio.create_task(self._above.show()), asyncio.create_task(self._work(remote, signatures)), watch]
         try:
             # Raw from begin to end: between two prompts nothing is echoed, and no key is lost.
             with self._session.input.raw_mode():
                 await self._read_lines(signatures)
+                watch.cancel()
                 await self._wait_for_answers(remote)
         finally:
             for task in tasks:
@@ -109,6 +116,9 @@ class Screen:
             case "HELP":
                 self.say(*map(printable, signatures.help_lines(line[len("HELP") :].strip())))
                 return True
+            case "WATCH" if typed.operation is None:
+                self._watch(line[len("WATCH") :].strip(), signatures)
+                return True
         for argument in to_ask(typed):
             if (word := await self._secret(argument)) is None:
                 self.say(self._paint("not sent", "soft"))
@@ -121,6 +131,17 @@ class Screen:
         else:
             self._lines.put_nowait(line)
         return True
+
+    def _watch(self, line: str, signatures: Signatures) -> None:
+        """Keep a query in sight."""
+        operation = read(signatures, line).operation
+        if line and operation not in signatures.queries:
+            names = ", ".join(query.name.upper() for query in signatures.queries)
+            self.say(self._paint(f"only queries can be watched: {names or 'there is none here'}", "bad"))
+        elif len(line.encode(errors="replace")) > LINE_BYTES_MAX:
+            self.say(self._paint(f"a line has at most {LINE_BYTES_MAX} bytes: not watched", "bad"))
+        elif self._watching is not None:
+            self._watching.turn_to(line)
 
     async def _secret(self, argument: Argument) -> str | None:
         asking: PromptSession[str] = PromptSession(input_processors=[_Unseen()])
@@ -147,8 +168,11 @@ class Screen:
         if remote.waits:
             where += ", waiting for an answer"
         text = printable(hint(signatures, self._session.default_buffer.text))
-        room = self._session.output.get_size().columns - len(where) - 3
-        return FormattedText([("", f"{text[: max(room, 0)]:{max(room, 0)}} · {where}")])
+        size = self._session.output.get_size()
+        room = size.columns - len(where) - 3
+        watched = self._watching.drawn(size.rows - ROWS_KEPT, size.columns) if self._watching is not None else []
+        lines = [*watched, f"{text[: max(room, 0)]:{max(room, 0)}} · {where}"]
+        return FormattedText([("", "\n".join(lines))])
 
 
 class _Unseen(Processor):

@@ -5,7 +5,11 @@ import re
 import msgspec
 
 _LITERAL = re.compile(r"'([^']*)'")
-OWN = {"HELP": "This list, or more about one command: HELP command.", "QUIT": "End the console."}
+OWN = {
+    "HELP": "This list, or more about one command: HELP command.",
+    "WATCH": "Keep the answer of a query in sight below: WATCH query. WATCH alone ends that.",
+    "QUIT": "End the console.",
+}
 """Words of the console itself."""
 
 
