@@ -182,3 +182,15 @@ def test_who_waits_alone_and_asks_on_keeps_the_seat(room: Room) -> None:
     room.call("a", "sit", "ann")
     room.wait(ABSENT_S + 1)
     assert room.call("b", "sit", "bob")["you"] == "x", "who asks no more is gone"
+
+
+def test_a_game_whose_end_nobody_asks_for_leaves_the_table_all_the_same(room: Room) -> None:
+    for session, uid in ("a", "ann"), ("b", "bob"):
+        room.call(session, "sit", uid)
+    for n, cell in enumerate((0, 3, 1, 4, 2)):
+        told = room.call("ab"[n % 2], "put", ("ann", "bob")[n % 2], cell // 3, cell % 3)
+    assert told["winner"] == "x"
+    room.wait(ABSENT_S - 1)
+    assert room.refused("c", "sit", "eve") == "table_full"
+    room.wait(2)
+    assert room.call("c", "sit", "eve")["you"] == "x"

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tanist.config import load
+from tanist.peer.cli.lantern import STAND, asked
 from tanist.peer.gateways.tcp import UNREAD_BYTES_MAX
-from tanist.peer.lantern.client import hang
+from tanist.peer.lantern.client import hang, notice_silence
 from tanist.peer.lantern.commands import BY_KIND, BY_NAME, BadValue, Lantern, obey, present
 from tanist.peer.lantern.frames import Frames, frame
 from tanist.peer.peer import Peer
@@ -219,6 +221,39 @@ def test_values_are_what_a_person_may_say() -> None:
             BY_NAME["COLOR"].value(wrong)
     with pytest.raises(BadValue):
         BY_NAME["ON"].value("please")
+
+
+async def test_a_peer_that_goes_on_from_another_log_says_how_it_is_now(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, browser() as http, hung(peer) as (lantern, _):
+        await lantern.readexactly(9)
+        async with http.ws_connect(f"http://{peer.gateways['lantern=page']}/ws") as page:
+            await page.receive_json()
+            machine = peer._replica.machine
+            # A heal or a snapshot: the state is another, of which no event tells.
+            machine.applications["lantern"].state = Lantern(True, "0000ff")
+            peer._replica.cluster_event("history_superseded", {"fork": machine.applied}, "")
+            assert await lantern.readexactly(9) == bytes.fromhex("2000030000ff120000")
+            assert await page.receive_json() == {"on": True, "color": "0000ff"}
+
+
+@pytest.mark.parametrize("said", ["", "host:1"])
+def test_a_person_at_the_terminal_says_where_the_stand_is_or_nothing(
+    monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    def answered(prompt: str) -> str:
+        assert STAND in prompt
+        if not said:
+            raise EOFError
+        return f" {said} "
+
+    monkeypatch.setattr("builtins.input", answered)
+    assert asked() == said
+
+
+def test_a_stand_whose_machine_vanished_is_noticed() -> None:
+    with socket.socket() as connection:
+        notice_silence(connection)
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 @pytest.mark.slow

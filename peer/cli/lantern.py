@@ -1,7 +1,10 @@
 """`tanist lantern`: a lantern in the terminal."""
 
 import asyncio
+import contextlib
+import os
 import sys
+import threading
 
 from rich.console import Console
 from rich.live import Live
@@ -17,17 +20,45 @@ from tanist.transport.errors import AddressError
 
 STAND = "127.0.0.1:9999"
 """Where the stand is unless said otherwise."""
+PIPE_S = 1.0
+"""Seconds in which a pipe says where the stand is, if it does: one that stays silent must not keep a lantern dark."""
+PIPE_BYTES_MAX = 4096
+"""Bytes of what a pipe says: an address is far shorter."""
 
 
 def run_lantern(address: str | None) -> int:
-    """Hang until SIGTERM or Ctrl-C; asks for the address if none is given and somebody is there to answer."""
-    if address is None:
-        address = input(f"Where is the stand? [{STAND}] ").strip() if sys.stdin.isatty() else ""
+    """Hang until SIGTERM or Ctrl-C; asks for the address if none is given, whoever is at the terminal, or a pipe."""
+    if address is None and sys.stdin is not None:
+        address = asked() if sys.stdin.isatty() else piped()
     try:
         host, port = parse_address(address or STAND)
     except AddressError as error:
         raise VerbError(Exit.USAGE, f"{error}; write host:port, such as {STAND}") from error
     return asyncio.run(_hang(host, port))
+
+
+def asked() -> str:
+    """What somebody at the terminal says, "" for nothing."""
+    try:
+        return input(f"Where is the stand? [{STAND}] ").strip()
+    except EOFError:
+        return ""
+
+
+def piped() -> str:
+    """The first line of standard input, "" if there is none."""
+    said = [b""]
+
+    def listen() -> None:
+        with contextlib.suppress(OSError):
+            said.append(os.read(0, PIPE_BYTES_MAX))
+
+    # A thread, for not everywhere can a pipe be asked whether it has something; not `sys.stdin`, whose lock would
+    # still be taken at the end.
+    listening = threading.Thread(target=listen, daemon=True)
+    listening.start()
+    listening.join(PIPE_S)
+    return said[-1].decode(errors="replace").partition("\n")[0].strip()
 
 
 async def _hang(host: str, port: int) -> int:

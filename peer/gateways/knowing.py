@@ -15,19 +15,25 @@ LOOK_EVERY_S = 0.05
 
 
 class Knowing:
-    """Whether the peer of a gateway knows how things are. It does for good, also when its server is lost."""
+    """Whether the peer of a gateway knows how things are. It goes on knowing when its server is lost."""
 
     def __init__(self, status: Callable[[], Status]) -> None:
         """`status` gives that of the peer."""
         self._status = status
         self._knows = False
+        self._from = 1
 
-    async def wait(self) -> bool:
-        """Wait until it does, but no longer than `KNOWN_S`; whether it does. At once when it has before."""
+    async def wait(self, fork: int | None = None) -> bool:
+        """Wait until it does, but no longer than `KNOWN_S`; whether it does. At once when it has before.
+
+        `fork`: its log changed behind this index, and its state began anew.
+        """
+        if fork is not None:
+            self._knows, self._from = False, max(1, fork)
         loop = asyncio.get_running_loop()
         end = loop.time() + KNOWN_S
         while not self._knows:
-            self._knows = self._status().applied > 0
+            self._knows = self._status().applied >= self._from
             if not self._knows:
                 if loop.time() >= end:
                     return False

@@ -88,8 +88,10 @@ class LanternPage(SmallHttpGateway):
                 state = self._client.query(self.app, "lantern", ())
                 async with asyncio.timeout(SEND_S):
                     await socket.send_str(msgspec.json.encode(state).decode())
-                while not self._is_mine(await coming):
+                while not self._is_mine(happened := await coming):
                     coming = asyncio.ensure_future(anext(events))
+                if happened.event == SUPERSEDED:
+                    await self.known(happened.fields["fork"])
                 coming = asyncio.ensure_future(anext(events))
         except (TimeoutError, StopAsyncIteration, ConnectionError, NoServer):
             await socket.close()

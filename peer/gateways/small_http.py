@@ -37,9 +37,12 @@ class SmallHttpGateway:
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def known(self) -> None:
-        """Return when the peer knows how things are: before a query. Raises NoServer where that takes long."""
-        if not await self._knowing.wait():
+    async def known(self, fork: int | None = None) -> None:
+        """Return when the peer knows how things are: before a query. Raises NoServer where that takes long.
+
+        `fork`: its log changed behind this index.
+        """
+        if not await self._knowing.wait(fork):
             raise NoServer("this server has just started and found no other; ask again")
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:

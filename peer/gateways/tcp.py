@@ -336,11 +336,13 @@ class TcpGateway:
                 if isinstance(happened, Published):
                     if happened.app == self.app and happened.is_for(connection.session):
                         data = self.told(connection, happened)
-                elif happened.event == SUPERSEDED:
+                elif happened.event == SUPERSEDED and self.reads:
+                    if not await self._knowing.wait(happened.fields["fork"]):
+                        break
                     data = self.told_anew(connection)
                 if data:
                     connection.send(data)
-        # It was too slow for the events that it is owed: it had better come back than miss some.
+        # It was too slow for the events that it is owed, or they are not known: it had better come back than miss some.
         connection.abort()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
 
 from tanist.peer.lantern.commands import Lantern, obey
@@ -12,6 +13,10 @@ REDIAL_S = 1.0
 """Seconds between two attempts to find the stand."""
 DIAL_S = 5.0
 """Seconds for which one attempt may take."""
+SILENT_S = 5
+"""Seconds without a word after which the stand's machine is asked whether it is still there, and between two such."""
+SILENT_TIMES_MAX = 3
+"""How often it is asked in vain before the stand is given up."""
 READ_BYTES_MAX = 64 * 1024
 """Bytes read at once."""
 
@@ -32,6 +37,7 @@ async def hang(host: str, port: int, show: Show) -> None:
         except (OSError, TimeoutError) as error:
             show(lantern, f"no stand at {where} ({reason(error)}); trying again")
         else:
+            notice_silence(writer.get_extra_info("socket"))
             show(lantern, f"at the stand {where}")
             try:
                 await _obeying(reader, lantern, lambda: show(lantern, f"at the stand {where}"))
@@ -41,6 +47,15 @@ async def hang(host: str, port: int, show: Show) -> None:
                     await writer.wait_closed()
             show(lantern, f"the stand at {where} is gone; trying again")
         await asyncio.sleep(max(0.0, begun + REDIAL_S - asyncio.get_running_loop().time()))
+
+
+def notice_silence(connection: socket.socket) -> None:
+    """Have the system end a connection whose other machine vanished: a lantern only listens, and would never know."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    options = {"TCP_KEEPIDLE": SILENT_S, "TCP_KEEPINTVL": SILENT_S, "TCP_KEEPCNT": SILENT_TIMES_MAX}
+    for name, value in options.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _obeying(reader: asyncio.StreamReader, lantern: Lantern, changed: Callable[[], None]) -> None:
