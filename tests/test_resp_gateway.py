@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
@@ -19,6 +19,8 @@ from redis.exceptions import ResponseError
 
 from tanist.config import load
 from tanist.peer.gateways import resp
+from tanist.peer.gateways.resp import RespClient
+from tanist.peer.gateways.tcp import Connection
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
@@ -150,6 +152,27 @@ async def test_a_client_with_retries_rides_through_a_failover(tmp_path: Path) ->
             assert ending is not None
             await ending
             assert await redis.dbsize() == 60
+
+
+class Unanswered:
+    """A connection whose commands are never answered, since nobody serves."""
+
+    async def call(self, command: str, *given: Any) -> Any:
+        await asyncio.get_running_loop().create_future()
+
+
+async def test_what_waits_for_a_server_is_bounded() -> None:
+    client = RespClient(cast(Connection, Unanswered()), 1, lambda channel: 0)
+    value, taken = b"x" * 500_000, 0
+    while True:
+        taking = asyncio.create_task(client.take([b"SET", b"k", value]))
+        await asyncio.sleep(0)
+        if not taking.done():
+            break
+        taken += 1
+    taking.cancel()
+    client.close()
+    assert resp.ASKED_BYTES_MAX <= taken * len(value) <= resp.ASKED_BYTES_MAX + len(value)
 
 
 async def test_hostile_bytes_end_their_own_connection_alone(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from tanist.peer.gateways.tcp import SILENT_S, Connection, TcpGateway
 
 PIPELINE_MAX = 1024
 """Commands of one connection under way; more are read when these are answered."""
+ASKED_BYTES_MAX = 4 << 20
+"""Bytes of such commands, as many as one may have: while nobody serves, they all wait in memory."""
 WAITING_BYTES_MAX = 1 << 20
 """Bytes of answers that wait for those before them, or for the client to read; no more is read until these are sent."""
 
@@ -41,6 +43,7 @@ class RespClient:
         """In the order of the commands: what is under way, or is encoded and waits for its turn."""
         self._writes = 0
         """How many of them are under way."""
+        self._asked_bytes = 0
         self._waiting_bytes = 0
         self._changed = asyncio.Event()
         self._progress = asyncio.Event()
@@ -80,10 +83,10 @@ class RespClient:
             if self.channels and self.version == 2 and name not in WHILE_LISTENING:
                 allowed = "only SUBSCRIBE, UNSUBSCRIBE, PING and QUIT while listening"
                 raise Error(f"ERR Can't execute '{_shown(name)}': {allowed}")
-            while len(self._answers) >= PIPELINE_MAX or self._waiting_bytes > WAITING_BYTES_MAX:
+            while self._full():
                 await self._sent()
             if (write := WRITES.get(name)) is not None:
-                self._put(write(self, given))
+                self._put_write(write(self, given), sum(map(len, given)))
                 return
             while self._writes:
                 await self._sent()
@@ -102,13 +105,25 @@ class RespClient:
         begin = " ".join(f"'{_shown(word)}'" for word in given[:3])
         raise Error(f"ERR unknown command '{_shown(name)}', with args beginning with: {begin}")
 
-    def _put(self, answer: "asyncio.Future[Any] | bytes") -> None:
+    def _full(self) -> bool:
+        """Whether no more is taken before something of it is answered and sent."""
+        asked = len(self._answers) >= PIPELINE_MAX or self._asked_bytes > ASKED_BYTES_MAX
+        return asked or self._waiting_bytes > WAITING_BYTES_MAX
+
+    def _put(self, answer: bytes) -> None:
         self._answers.append(answer)
-        if isinstance(answer, bytes):
-            self._waiting_bytes += len(answer)
-        else:
-            self._writes += 1
+        self._waiting_bytes += len(answer)
         self._changed.set()
+
+    def _put_write(self, answer: "asyncio.Future[Any]", size: int) -> None:
+        self._answers.append(answer)
+        self._writes += 1
+        self._asked_bytes += size
+        answer.add_done_callback(lambda _: self._done(size))
+        self._changed.set()
+
+    def _done(self, size: int) -> None:
+        self._asked_bytes -= size
 
     async def drained(self) -> None:
         """Return when everything before is answered and sent."""
