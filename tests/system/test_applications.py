@@ -146,7 +146,8 @@ async def board(the: Clients) -> AsyncIterator[None]:
     yield
     numbers = [await client.ok(f"POST {n}") for n in range(WRITES) for client in (the.a, the.b)]
     assert numbers == [str(n) for n in range(2, 2 * WRITES + 2)]
-    assert len(await (await the.again()).lines("READ 99")) == 2 * WRITES + 1
+    newest_first = [f"{number}. {(number - 2) // 2}" for number in range(2 * WRITES + 1, 1, -1)]
+    assert await (await the.again()).lines("READ 99") == [*newest_first, "1. first"]
 
 
 async def booking(the: Clients) -> AsyncIterator[None]:
@@ -164,8 +165,16 @@ async def booking(the: Clients) -> AsyncIterator[None]:
 async def calculator(the: Clients) -> AsyncIterator[None]:
     assert await the.c.ok("2 + 3") == "5"
     yield
-    assert [await the.a.ok(f"{n} * 2") for n in range(WRITES)] == [str(2 * n) for n in range(WRITES)]
-    assert len(await (await the.again()).lines("HISTORY 99")) == WRITES + 1
+
+    async def calculate(client: Client, by: int) -> list[str]:
+        assert (await client.ask("9**9**9")).startswith("ERROR")
+        assert [await client.ok(f"{n} * {by}") for n in range(WRITES)] == [str(n * by) for n in range(WRITES)]
+        return [f"{n} * {by} = {n * by}" for n in range(WRITES)]
+
+    done = await asyncio.gather(calculate(the.a, 2), calculate(the.b, 3))
+    third = await the.again()
+    assert await third.ok("1 - 2") == "-1"
+    assert sorted(await third.lines("HISTORY 99")) == sorted(["2 + 3 = 5", *done[0], *done[1], "1 - 2 = -1"])
 
 
 async def chat(the: Clients) -> AsyncIterator[None]:
@@ -173,9 +182,16 @@ async def chat(the: Clients) -> AsyncIterator[None]:
     await the.b.ok("REGISTER bob")
     await the.c.ok("REGISTER eve", "MSG hello")
     yield
-    await the.a.ok(*(f"MSG {n}" for n in range(WRITES)))
-    await the.b.hears(f"[ada]: {WRITES - 1}")
-    assert the.b.events == ["[eve]: hello", *(f"[ada]: {n}" for n in range(WRITES))]
+    said = [f"[{nick}]: {n}" for nick in ("ada", "bob") for n in range(WRITES)]
+    await asyncio.gather(*(c.ok(*(f"MSG {n}" for n in range(WRITES))) for c in (the.a, the.b)))
+    await asyncio.gather(the.a.hears(said[-1]), the.b.hears(said[WRITES - 1]))
+    assert the.b.events == ["[eve]: hello", *said[:WRITES]]
+    assert the.a.events == ["[eve]: hello", *said[WRITES:]]
+    third = await the.again()
+    history = await third.lines("HISTORY 99")
+    assert sorted(history) == sorted(["[eve]: hello", *said]), "each was said once"
+    assert history == await the.a.lines("HISTORY 99") == await the.b.lines("HISTORY 99"), "in one order for all"
+    assert await third.ask("REGISTER ada") == "ERROR Nickname is taken"
 
 
 async def counter(the: Clients) -> AsyncIterator[None]:
@@ -203,25 +219,38 @@ async def direct(the: Clients) -> AsyncIterator[None]:
 
 async def guess(the: Clients) -> AsyncIterator[None]:
     await the.a.ok("START")
-    low, high, tries = 1, 100, 0
-    while True:
-        middle = (low + high) // 2
-        answer, tries = await the.a.ok(f"GUESS {middle}"), tries + 1
-        if answer.startswith("correct"):
-            break
-        low, high = (middle + 1, high) if answer == "higher" else (low, middle - 1)
-        if tries == 1:
-            yield
-    assert answer == f"correct in {tries}"
-    if tries == 1:
-        yield
+    await the.b.ok("START")
+    await the.c.ok("START")
+    first = {client: await client.ok("GUESS 50") for client in (the.a, the.b)}
+    yield
+
+    async def find(client: Client) -> None:
+        low, high, guessed, tries, answer = 1, 100, 50, 1, first[client]
+        while not answer.startswith("correct"):
+            low, high = (guessed + 1, high) if answer == "higher" else (low, guessed - 1)
+            guessed, tries = (low + high) // 2, tries + 1
+            answer = await client.ok(f"GUESS {guessed}")
+        assert answer == f"correct in {tries}"
+
+    await asyncio.gather(find(the.a), find(the.b))
+    assert await (await the.again()).ask("GUESS 5") == "ERROR Start a game first"
 
 
 async def kv(the: Clients) -> AsyncIterator[None]:
-    await the.c.ok("SET k before")
+    await the.c.ok("SET k before", "SET lock free")
     yield
-    assert [await the.a.ok("INCR n") for _ in range(WRITES)] == [str(n) for n in range(1, WRITES + 1)]
-    assert await (await the.again()).ok("GET k") == "before"
+
+    async def write(client: Client) -> list[int]:
+        return [int(await client.ok("INCR n")) for _ in range(WRITES)]
+
+    counts = await asyncio.gather(write(the.a), write(the.b))
+    assert sorted(counts[0] + counts[1]) == list(range(1, 2 * WRITES + 1)), "each was done once"
+    taken = [await client.ok("CAS lock free taken") for client in (the.a, the.b, await the.again())]
+    assert taken == ["yes", "no", "no"]
+    assert await the.c.ok("GET k") == "before"
+    assert await the.b.ok("DEL k") == "yes"
+    assert await the.b.ask("GET k") == "ERROR not found"
+    assert await the.c.lines("KEYS") == ["lock", "n"]
 
 
 async def logs(the: Clients) -> AsyncIterator[None]:
