@@ -119,6 +119,16 @@ class Page:
         await self.ask("Input.dispatchKeyEvent", type="keyDown", key=key, **text, **more)
         await self.ask("Input.dispatchKeyEvent", type="keyUp", key=key, **more)
 
+    async def choose_file(self, selector: str, path: Path) -> None:
+        """Choose a file in a field for files."""
+        root = (await self.ask("DOM.getDocument"))["root"]["nodeId"]
+        field = (await self.ask("DOM.querySelector", nodeId=root, selector=selector))["nodeId"]
+        await self.ask("DOM.setFileInputFiles", files=[str(path)], nodeId=field)
+
+    async def save_in(self, folder: Path) -> None:
+        """Have what is saved put into a folder, without being asked where."""
+        await self.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
     async def busy_ms(self) -> float:
         """How long the page's own thread has worked so far; needs `Performance.enable` with `threadTicks`."""
         metrics = (await self.ask("Performance.getMetrics"))["metrics"]

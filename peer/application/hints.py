@@ -2,6 +2,7 @@
 
 import types
 import typing
+from enum import Enum
 from typing import Annotated, Any, Union
 
 import msgspec
@@ -67,10 +68,19 @@ def is_compound(hint: Any) -> bool:
 
 
 def choices(hint: Any) -> list[str]:
-    """The words of a fixed set that may stand there: of a `Literal`, also one within a union."""
+    """The words of a fixed set that may stand there, as they are typed: of a `Literal` or an `Enum`, alone or not."""
     if typing.get_origin(hint) is typing.Literal:
-        return [word for word in typing.get_args(hint) if isinstance(word, str)]
+        return [str(word) for word in typing.get_args(hint) if type(word) in (str, int)]
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return [str(member.value) for member in hint]
     return [word for inner in typing.get_args(hint) for word in choices(inner)] if is_union(hint) else []
+
+
+def only_choices(hint: Any) -> list[str]:
+    """Those words, where nothing else may stand there but nothing at all."""
+    parts = typing.get_args(hint) if is_union(hint) else (hint,)
+    every = all(choices(part) for part in parts if part is not types.NoneType)
+    return choices(hint) if every else []
 
 
 def choice(hint: Any, given: str) -> str:

@@ -1,10 +1,7 @@
 """What an application takes, as `GET /apps/APP` tells it: for help, completion, and secrets that are asked for."""
 
-import re
-
 import msgspec
 
-_LITERAL = re.compile(r"'([^']*)'")
 OWN = {
     "HELP": "This list, or more about one command: HELP command.",
     "WATCH": "Keep the answer of a query in sight below: WATCH query. WATCH alone ends that.",
@@ -21,11 +18,8 @@ class Argument(msgspec.Struct, frozen=True):
     required: bool
     default: str = ""
     secret: bool = False
-
-    @property
-    def choices(self) -> list[str]:
-        """The words that it takes, if it takes only some."""
-        return _LITERAL.findall(self.type) if self.type.startswith("'") else []
+    choices: list[str] = []
+    """The words that it takes, if it takes only some."""
 
 
 class Operation(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tanist.peer.application import specification
+from tanist.peer.application import hints, specification
 from tanist.peer.application.specification import Operation
 from tanist.peer.errors import NotFound
 
@@ -58,6 +58,10 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
             told["default"] = repr(parameter.default)
         if parameter.secret:
             told["secret"] = True
+        if words := hints.only_choices(parameter.hint):
+            told["choices"] = words
+        if parameter.compound and not parameter.is_blob:
+            told["json"] = True
         arguments.append(told)
     return {
         "name": operation.name,

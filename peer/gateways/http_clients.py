@@ -6,6 +6,8 @@ One JSON object a message, for consoles and pages:
     {"id": 2, "app": "chat", "line": "MSG hi"}, as in the line protocol
     {"id": 3, "app": "poll", "name": "vote", "texts": {"n": "2"}}, arguments as text, as in a form
         --> {"id": 1, "result": …, "lines": […], "receipt": …}
+    {"id": 4}, from who wants to know whether this connection still stands
+        --> {"id": 4}
     anything that is wrong
         --> {"id": …, "error": {"code": …, "message": …}}
 
@@ -172,6 +174,8 @@ class OneClient:
     async def _done(self, message: Mapping[str, Any]) -> dict[str, Any]:
         key = _key_in(message)
         match {name: value for name, value in message.items() if name != "key"}:
+            case rest if not rest:
+                return {}
             case {"app": str() as app, "line": str() as line, **rest} if not rest:
                 if (about := words.asks_for_help(line)) is not None:
                     return {"answer": _lines(help_answer(self._directory.application(app), about))}

@@ -5,6 +5,7 @@ All text from peers and applications is set as text, never as markup.
 
 SCRIPT = r"""
 'use strict';
+const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/, hostOf = at => at.slice(0, at.lastIndexOf(':'));
 const EVENTS_MAX = 60, ENTRIES_BACK = 30, REIGNS_MAX = 8, ROUND = 8, ASK_EVERY_MS = 1000, PATIENCE_MS = 3000;
 const $ = id => document.getElementById(id);
 const DURABILITY = {
@@ -49,9 +50,10 @@ function moment(time) {
   const d = new Date(time), today = d.toDateString() === new Date().toDateString();
   return today ? clock(d) : d.toLocaleString([], {hour12: false});
 }
-function row(place, name, tag, tagClass, more, rowClass) {
-  const li = node('li', rowClass);
-  li.append(node('span', 'place soft', place), node('span', 'name', name), node('span', 'tag ' + tagClass, tag));
+function row(place, name, tag, tagClass, more, rowClass, page) {
+  const li = node('li', rowClass), named = node(page ? 'a' : 'span', 'name', name);
+  if (page) named.href = page;
+  li.append(node('span', 'place soft', place), named, node('span', 'tag ' + tagClass, tag));
   if (more) li.append(node('span', 'more', more));
   return li;
 }
@@ -102,7 +104,7 @@ async function applications(key) {  // An index: each has a page.
     $('apps').replaceChildren(...list.length ? list.map(app => {
       const li = node('li', 'none'), a = node('a', 'name', app.name);
       a.href = '/apps/' + encodeURIComponent(app.name);
-      li.append(a, node('div', 'small', app.doc.split('\n')[0]));
+      li.append(a, node('div', 'small', app.doc.split('\n')[0].replaceAll('`', '')));
       return li;
     }) : [node('li', 'none', 'None.')]);
   } catch (e) { appsOf = ''; }
@@ -119,13 +121,22 @@ function fallbacks(s, server, next) {
   $('handover').hidden = !(s.role === 'server' && next);
   say('handover', 'Let ' + next + ' serve now');
 }
+// The page of another member, as a browser here reaches it: loopback is of this very machine, if it is of a peer at the
+// same host; "" where there is none.
+function pageOf(m, s) {
+  const at = m.http || '', own = s.members.find(o => o.id === s.id), end = at.lastIndexOf(':');
+  const host = /^(0\.0\.0\.0|\[::\])$/.test(at.slice(0, end)) ? hostOf(m.address) : at.slice(0, end);
+  const near = LOOPBACK.test(location.hostname) && own && hostOf(own.address) === hostOf(m.address);
+  return !at || m.id === s.id || LOOPBACK.test(host) && !near ? '' : location.protocol + '//' + host + at.slice(end);
+}
 function members(s, next) {
   draw('members', [s.members, s.server, s.id, next], () => s.members.length ? s.members.map(m => {
     const [state, cls] = STATE[m.state] || [m.state, 'doubt'];
     const serves = s.server && m.id === s.server.id;
     return row(serves ? '★' : '', m.name + (m.id === s.id ? ' (this page)' : ''), state, cls,
       [serves ? 'serves' : m.name === next ? 'heir' : '', m.lag > 0 ? entries(m.lag) + ' behind'
-        : m.lag === 0 && m.state === 'live' && !serves ? 'up to date' : '', m.address].filter(Boolean).join(' · '));
+        : m.lag === 0 && m.state === 'live' && !serves ? 'up to date' : '', m.address].filter(Boolean).join(' · '),
+      '', pageOf(m, s));
   }) : [node('li', 'none', 'No members yet.')]);
 }
 async function reigns(key) {
@@ -178,7 +189,7 @@ async function refresh() {
     silentSince = silentSince || Date.now();
     document.title = 'No answer · ' + (status ? status.name : 'tanist');
     say('link', '✕ ' + (status ? status.name : 'This peer') + ' does not answer since ' + clock(silentSince) +
-      '. This page tries again; below is how it was. Another member\'s page may know more.');
+      '. This page tries again; below is how it was. Other members may know more: their names lead to their pages.');
   }
   document.querySelector('main').classList.toggle('stale', silentSince > 0);
   asking = false;

@@ -150,8 +150,10 @@ class Routes:
 
     async def _put(self, request: web.BaseRequest, app: str, name: str, query: str) -> JsonAnswer:
         operation, given = self._directory.find(app, name), parse_query(query)
-        timeout_s = timeout_from(given)
-        given.pop("timeout", None)
+        timeout_s = TIMEOUT_DEFAULT_S
+        if all(p.name != "timeout" for p in operation.parameters):
+            timeout_s = timeout_from(given)
+            given.pop("timeout", None)
         key = key_from(request.headers)
         arguments = await with_body(self._peer.own_client, self._directory, request, operation, given)
         reply = await self._peer.call(app, name, *arguments, idempotency_key=key, timeout_s=timeout_s)

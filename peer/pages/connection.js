@@ -5,10 +5,11 @@
 const AGAIN_MS = [200, 400, 800, 1500];  // Between tries; the last again and again.
 const ASK_EVERY_MS = 2000;  // Who serves, where events do not say it.
 const PATIENCE_MS = 3000;  // For an answer of /status, and for the first word on a connection.
-const SILENT_MAX = 2;  // Answers missed in a row: the peer is frozen, though its connection stands.
+const UNHEARD_MAX = 2;  // Questions in a row that nothing followed: the peer is frozen, or the connection is dead.
 const ELSEWHERE_MS = 5000;  // Away for so long: look for another peer.
 const PROBE_MS = 1500;
-const WAITING_MAX = 200;  // Calls that wait for an answer; more are refused here.
+const UPLOAD_S = 30;  // For which a file waits for a server, as other commands do.
+const WAITING_MAX = 60;  // Calls that wait for an answer; more are refused. A peer does 64 at a time.
 const INTRODUCTIONS_MAX = 6, INTRODUCE_AGAIN_MS = 400;
 const POSITION = /^\d{1,18}\.\d{1,18}$/;
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
@@ -50,7 +51,7 @@ export class Connection {
     this._ready = false;
     this._socket = null;
     this._tries = 0;
-    this._silent = 0;
+    this._unheard = 0;
     this._asking = this._askAgain = false;
     this._number = 0;
     // Behind what it has heard. A link may have anything there.
@@ -65,8 +66,9 @@ export class Connection {
   begin() {
     this._open();
     this._ask();
-    setInterval(() => { if (!document.hidden) this._ask(); }, ASK_EVERY_MS);
-    document.addEventListener('visibilitychange', () => this._ask());
+    const look = () => { if (!document.hidden) { this._feel(); this._ask(); } };
+    setInterval(look, ASK_EVERY_MS);
+    document.addEventListener('visibilitychange', look);
     addEventListener('online', () => { if (this.away) this._open(); });
   }
 
@@ -74,14 +76,15 @@ export class Connection {
   watch(told) { this._watchers.add(told); return () => this._watchers.delete(told); }
   hear(told) { this._hearers.add(told); return () => this._hearers.delete(told); }
 
-  // Has a command done, or asks a query; texts are the arguments as typed. An answer, or an error: code and message.
-  call(name, texts = {}, {repeat = true} = {}) {
+  // Has a command done, or asks a query; texts are the arguments as typed, `file` is the one that is bytes. An answer,
+  // or an error: code and message.
+  call(name, texts = {}, {repeat = true, file = null} = {}) {
     if (this._waiting.size >= WAITING_MAX)
       return Promise.reject({code: 'overloaded', message: 'Too much waits for an answer here.'});
     return new Promise((resolve, reject) => {
       const message = {id: ++this._number, app: this.app, name, texts};
       if (repeat) message.key = crypto.getRandomValues(new Uint32Array(4)).join('-');
-      this._waiting.set(message.id, {message, repeat, resolve, reject, sent: false});
+      this._waiting.set(message.id, {message, repeat, file, resolve, reject, sent: false});
       if (this._ready) this._send(message.id);
     });
   }
@@ -98,16 +101,38 @@ export class Connection {
   introduced(name) { return this._said.get(name); }
   forget(name) { this._said.delete(name); this._tell(); }
 
+  // Where a command or query is over HTTP.
+  addressOf(name, texts) {
+    return `/apps/${encodeURIComponent(this.app)}/${encodeURIComponent(name)}?${new URLSearchParams(texts)}`;
+  }
+
   _send(id) {
     const call = this._waiting.get(id);
     call.sent = true;
-    this._socket.send(JSON.stringify(call.message));
+    if (call.file) this._put(call);
+    else this._socket.send(JSON.stringify(call.message));
+  }
+
+  // What breaks off with the connection is sent again over the next one, under its key.
+  async _put({message: {id, name, texts, key}, file}) {
+    const socket = this._socket;
+    let said;
+    try {
+      const address = this.addressOf(name, {timeout: UPLOAD_S, ...texts});
+      said = await (await fetch(address, {method: 'PUT', body: file, headers: {'Idempotency-Key': key}})).json();
+    } catch (e) {
+      await new Promise(later => setTimeout(later, AGAIN_MS[0]));
+      const message = 'The file did not get through: it is too large, or was changed meanwhile.';
+      said = {error: {code: 'broken_off', message}};
+    }
+    if (socket === this._socket && this._ready) this._answered({...said, id});
   }
 
   _open() {
     clearTimeout(this._again);
     if (this._socket) this._drop();
     this._ready = false;
+    this._unheard = 0;
     const before = new URLSearchParams();
     if (this._after) before.set('after', this._after);
     if (this._session) before.set('instead', this._session);
@@ -133,28 +158,30 @@ export class Connection {
   }
 
   async _take(said) {
+    this._unheard = 0;
     if (said.position) this._after = said.position;
     if ('session' in said) {
       clearTimeout(this._again);
       this.peer = said.peer;
       this._session = said.session;
-      this._tries = this._silent = 0;
+      this._tries = 0;
       await this._introduceAgain();
       return;
     }
-    if (!('event' in said)) {
-      const call = this._waiting.get(said.id);
-      this._waiting.delete(said.id);
-      if (call) said.error ? call.reject(said.error) : call.resolve(said);
-      if (said.receipt) this._happened({event: 'done', fields: {}, line: ''});
-      return;
-    }
+    if (!('event' in said)) return this._answered(said);
     if (said.event === 'server_lost' && this.status) {
       this.status = {...this.status, server: null};
       this._tell();
     }
     if (!said.app) this._ask();
     if (!said.app || said.app === this.app) this._happened(said);
+  }
+
+  _answered(said) {
+    const call = this._waiting.get(said.id);
+    this._waiting.delete(said.id);
+    if (call) said.error ? call.reject(said.error) : call.resolve(said);
+    if (said.receipt) this._happened({event: 'done', fields: {}, line: ''});
   }
 
   async _introduceAgain() {
@@ -195,16 +222,20 @@ export class Connection {
     try {
       const answer = await fetch('/status', {cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS)});
       this.status = await answer.json();
-      this._silent = 0;
       // The header has whole seconds, which half of one is the middle of.
       const date = Date.parse(answer.headers.get('Date'));
       if (date) this.clockAhead = date + 500 - Date.now();
-    } catch (e) {
-      if (++this._silent === SILENT_MAX && this._ready) this._hangUp();
-    }
+    } catch (e) { /* What is known stays; whether the peer is there, the connection tells. */ }
     this._asking = false;
     this._tell();
     if (this._askAgain) this._ask();
+  }
+
+  // Whether the connection still carries something: a phone that slept is not told that it does not.
+  _feel() {
+    if (!this._socket || this._socket.readyState !== WebSocket.OPEN) return;
+    if (this._unheard++ >= UNHEARD_MAX) this._hangUp();
+    else this._socket.send(JSON.stringify({id: 0}));
   }
 
   // Nobody answers on a connection that stands.
@@ -240,7 +271,7 @@ export class Connection {
     for (const {repeat, sent, message} of this._waiting.values())
       if (repeat) things.append(sent ? 'unsure' : 'undone', message.name);
     for (const field of document.querySelectorAll('input[name], textarea[name], select[name]'))
-      if (!['password', 'checkbox'].includes(field.type) && field.value) things.set(field.name, field.value);
+      if (!['password', 'checkbox', 'file'].includes(field.type) && field.value) things.set(field.name, field.value);
     for (const [name, texts] of this._said) for (const key in texts) things.set(name + '.' + key, texts[key]);
     return things;
   }

@@ -5,30 +5,38 @@ import {Prose, Said, Value, typed, useAsked, useDoing} from './parts.js';
 
 const words = name => name.replaceAll('_', ' ');
 
-// How an argument of a type is typed in.
-export function kindOf(type) {
-  if (/^'/.test(type)) return 'choice';
-  if (/^(list|dict|tuple)\b|^[A-Z]/.test(type)) return 'json';
-  return {int: 'whole', 'int | None': 'whole', float: 'number', 'float | None': 'number', bool: 'yes'}[type] || 'text';
+// How an argument is given, by what its peer tells of it.
+export function kindOf({type, choices, json}) {
+  if (choices || type === 'bool | None') return 'choice';
+  if (json) return 'json';
+  const plain = {int: 'whole', float: 'number', bool: 'yes', Blob: 'file'};
+  return plain[type.replace(' | None', '')] || 'text';
 }
 const HINT = {whole: 'a whole number', number: 'a number', json: 'JSON'};
-const unquoted = text => text.replace(/^'(.*)'$/, '$1');
+const FLAGS = ['true', 'false'];
+const unquoted = text => text.replace(/^'(.*)'$/, '$1').replace(/^<.*: (.*)>$/, (_, value) => unquoted(value));
+
+// A file's name is the argument `name`, where that is empty.
+function nameIt(event, at) {
+  const [file] = event.currentTarget.files, field = event.currentTarget.form.elements[at + '.name'];
+  if (file && field && !field.value) field.value = file.name;
+}
 
 function Argument({argument, at}) {
-  const {name, type, required, secret} = argument, kind = kindOf(type);
+  const {name, required, secret, choices = FLAGS} = argument, kind = kindOf(argument);
   const given = required || argument.default === 'None' ? '' : unquoted(argument.default);
   const hints = [HINT[kind], required ? '' : 'may be left out'].filter(Boolean).join(', ');
   const label = html`<span>${words(name)} <small>${hints}</small></span>`;
   const field = `${at}.${name}`;
   if (kind === 'yes') return html`<label class="field check"><input type="checkbox" name=${field} value="true"
     defaultChecked=${given === 'True'} /><span>${words(name)}</span></label>`;
-  if (kind === 'choice') {
-    const choices = [...type.matchAll(/'([^']*)'/g)].map(m => m[1]);
-    return html`<label class="field">${label}<select name=${field}>
-      ${!required && !given && html`<option value="">any</option>`}
-      ${choices.map(c => html`<option value=${c} selected=${c === (typed(field) || given)}>${c}</option>`)}
-      </select></label>`;
-  }
+  const chosen = (typed(field) || given).toLowerCase();
+  if (kind === 'choice') return html`<label class="field">${label}<select name=${field}>
+    ${!required && !given && html`<option value="">left out</option>`}
+    ${choices.map(c => html`<option value=${c} selected=${c.toLowerCase() === chosen}>${c}</option>`)}
+    </select></label>`;
+  if (kind === 'file') return html`<label class="field">${label}<input type="file" name=${field} required=${required}
+    onChange=${event => nameIt(event, at)} /></label>`;
   if (kind === 'json') return html`<label class="field">${label}<textarea name=${field} rows="3" spellcheck=${false}
     defaultValue=${typed(field)} required=${required}></textarea></label>`;
   return html`<label class="field">${label}<input name=${field} type=${secret ? 'password' : 'text'} autocomplete="off"
@@ -39,10 +47,10 @@ function Argument({argument, at}) {
 // What was typed, by name; what may be left out and was, is. An unticked box is a no.
 function textsFrom(form, operation, at) {
   const data = new FormData(form), texts = {};
-  for (const {name, type, required} of operation.arguments) {
-    const value = data.get(`${at}.${name}`);
-    if (kindOf(type) === 'yes') texts[name] = value ? 'true' : 'false';
-    else if (value || required) texts[name] = value || '';
+  for (const argument of operation.arguments) {
+    const {name, required} = argument, kind = kindOf(argument), value = data.get(`${at}.${name}`);
+    if (kind === 'yes') texts[name] = value ? 'true' : 'false';
+    else if (kind !== 'file' && (value || required)) texts[name] = value || '';
   }
   return texts;
 }
@@ -55,6 +63,16 @@ function Title({operation, id}) {
   return html`<h3 id=${id}>${words(operation.name)}</h3><p class="soft small"><${Prose} text=${operation.doc} /></p>`;
 }
 
+// An answer; bytes are for saving.
+function Answer({link, operation, texts, answer}) {
+  const {result} = answer;
+  if (!operation.returns.split(' | ').includes('Blob')) return html`<${Value} ...${answer} />`;
+  if (!result) return html`<p class="soft">There is none.</p>`;
+  const name = (Object.values(texts).at(-1) || link.app).split('/').at(-1);
+  return html`<p><a class="button" download=${name} href=${link.addressOf(operation.name, texts)}>Save ${name}
+    <small>${result.size.toLocaleString()} ${result.size === 1 ? 'byte' : 'bytes'}</small></a></p>`;
+}
+
 function Command({link, operation, isCommand}) {
   const [answer, setAnswer] = useState(null);
   const [act, said] = useDoing(link);
@@ -63,19 +81,20 @@ function Command({link, operation, isCommand}) {
   const repeat = isCommand && !operation.arguments.some(argument => argument.secret);
   const submit = async event => {
     event.preventDefault();
-    const form = event.currentTarget;
+    const form = event.currentTarget, texts = textsFrom(form, operation, operation.name);
+    const chosen = form.querySelector('input[type=file]'), file = chosen && chosen.files[0];
     setAnswer(null);
-    const told = await act(operation.name, textsFrom(form, operation, operation.name), {repeat, said: ''});
-    setAnswer(told);
+    const told = await act(operation.name, texts, {repeat, file, said: ''});
     if (!told) return;
-    for (const field of form.querySelectorAll('input[type=text], input[type=password], textarea')) field.value = '';
+    setAnswer({...told, texts});
+    for (const field of form.querySelectorAll('input:not([type=checkbox]), textarea')) field.value = '';
   };
   return html`<form class="operation" aria-labelledby=${id} onSubmit=${submit}>
     <${Title} operation=${operation} id=${id} />
     <div class="row"><${Arguments} operation=${operation} />
     <button>${isCommand ? words(operation.name) : 'look'}</button></div>
-    <div class="answer" role="status">${answer && html`<${Value} ...${answer} />`}</div>
-    <${Said} said=${said} link=${link} /></form>`;
+    <div class="answer" role="status">${answer && html`<${Answer} link=${link} operation=${operation}
+      texts=${answer.texts} answer=${answer} />`}</div><${Said} said=${said} link=${link} /></form>`;
 }
 
 function Live({link, operation}) {
@@ -88,7 +107,8 @@ function Live({link, operation}) {
     ${operation.arguments.length > 0 && html`<form class="row" onInput=${change} onSubmit=${e => e.preventDefault()}>
       <${Arguments} operation=${operation} /></form>`}
     ${error && html`<p class="soft">${error.message}</p>`}
-    ${'result' in answer && html`<${Value} ...${answer} />`}</div>`;
+    ${'result' in answer && html`<${Answer} link=${link} operation=${operation} texts=${texts} answer=${answer} />`}
+    </div>`;
 }
 
 // Forms and answers without a frame.

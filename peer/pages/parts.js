@@ -4,7 +4,7 @@ import {html, useEffect, useState} from './vendor/htm-preact.js';
 
 export const ROWS_MAX = 200;  // Of a list that is shown; the rest is counted.
 const EVENTS_MAX = 60;
-const ASK_AGAIN_MS = 3000;  // What changes without an event is seen so late at most.
+const ASK_AGAIN_MS = 1500;  // What changes without an event is seen so late at most.
 const TOGETHER_MS = 40;  // Events that come together are answered by one look.
 const NEWS = new Set(['connected', 'done']);
 const TOLD = new Set(['server_lost', 'server_followed', 'reign_began', 'handover_began']);
@@ -55,7 +55,7 @@ export function useAsked(link, name, texts = {}, againMs = ASK_AGAIN_MS) {
 export function useDoing(link) {
   const [said, setSaid] = useState({});
   const act = async (name, texts, options = {}) => {
-    setSaid({busy: true});
+    setSaid({busy: options.file ? 'Sending the file…' : true});
     try {
       const answer = await (options.introduce ? link.introduce(name, texts) : link.call(name, texts, options));
       setSaid({text: options.said === undefined ? shortly(answer) : options.said});
@@ -77,7 +77,8 @@ const shortly = ({result, lines}) =>
 export function Said({said, quiet, link}) {
   useConnection(link);
   const waits = link.away || link.status && !link.status.server;
-  const text = said.busy ? waits && 'Waits for a server…' : (said.bad || !quiet) && said.text;
+  const busy = waits ? 'Waits for a server…' : said.busy !== true && said.busy;
+  const text = said.busy ? busy : (said.bad || !quiet) && said.text;
   return html`<p class=${'said' + (said.bad ? ' bad' : '')} role="status">${text}</p>`;
 }
 
@@ -146,6 +147,8 @@ export function Ask({act, name, options, button, children}) {
     event.preventDefault();
     const form = event.currentTarget, texts = textsOf(form);
     if (await act(name, texts, options)) for (const field of form.querySelectorAll('input')) field.value = '';
+    // What was refused is typed over.
+    else form.querySelector('input').select();
   };
   return html`<form class="row" onSubmit=${submit}>${children}<button>${button}</button></form>`;
 }

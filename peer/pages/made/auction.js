@@ -20,7 +20,8 @@ function Left({link, ends}) {
 function Lot({link, lot}) {
   return html`<h2 id="lot" class="big">${lot.name}</h2>
     <dl><div><dt>Highest bid</dt>
-      <dd class="big" role="status">${lot.best ? `${lot.best} by ${lot.leader}` : `none; from ${lot.start}`}</dd></div>
+      <dd class="big" role="status">${lot.best ? html`${lot.best} by <bdi>${lot.leader}</bdi>`
+        : `none; from ${lot.start}`}</dd></div>
     <div><dt>Time left</dt>
       <dd class="big" role="timer"><${Left} link=${link} ends=${lot.ends_ns / 1e6} /></dd></div></dl>`;
 }

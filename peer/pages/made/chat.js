@@ -8,11 +8,18 @@ const NEAR_PX = 60;  // So near to the end, a reader is taken along to what is n
 
 function Log({messages, nick}) {
   const box = useRef(null), near = useRef(true);
-  useEffect(() => { if (near.current) box.current.scrollTop = box.current.scrollHeight; });
+  const follow = () => { if (near.current && box.current) box.current.scrollTop = box.current.scrollHeight; };
+  useEffect(follow);
+  // A phone that is turned, or shows its keyboard.
+  useEffect(() => {
+    const watching = new ResizeObserver(follow);
+    watching.observe(box.current);
+    return () => watching.disconnect();
+  }, []);
   const scrolled = ({currentTarget: b}) => { near.current = b.scrollHeight - b.scrollTop - b.clientHeight < NEAR_PX; };
   return html`<ol class="talk" ref=${box} onScroll=${scrolled} role="log" tabindex="0" aria-label="Messages">
     ${messages.map((m, at) => html`<li key=${at} class=${m.nick === nick ? 'mine' : ''}>
-      <b>${m.nick}</b> ${m.text}</li>`)}
+      <b><bdi>${m.nick}</bdi></b> <bdi>${m.text}</bdi></li>`)}
     ${!messages.length && html`<li class="none soft">Nobody has said anything yet.</li>`}</ol>`;
 }
 

@@ -6,7 +6,7 @@ import {Said, useAsked, useDoing} from '../parts.js';
 const HIGH = 90;  // Percent.
 
 function Load({percent}) {
-  return html`<td class="load"><span>${percent.toFixed(1)} %</span>
+  return html`<td class="load"><span>${percent.toFixed(percent < 100 ? 1 : 0)} %</span>
     <div class=${'bar' + (percent >= HIGH ? ' high' : '')} aria-hidden="true">
     <i style=${{width: `${percent}%`}}></i></div></td>`;
 }
