@@ -196,6 +196,7 @@ async def test_what_is_wrong_is_said_and_harms_nothing(tmp_path: Path) -> None:
             ({"app": "kv", "name": "incr", "arguments": ["n"], "more": 1}, "bad_request"),
             ({"app": 5, "line": "x"}, "bad_request"),
             ({}, "bad_request"),
+            ({"ping": False}, "bad_request"),
         ):
             said = await console.ask(**message)
             assert said["error"]["code"] == code, message
@@ -209,6 +210,7 @@ async def test_what_is_wrong_is_said_and_harms_nothing(tmp_path: Path) -> None:
         assert len((await console.ask(app="kv", line="HELP size"))["answer"]) == len(("OK", "SIZE …", "."))
         assert (await console.ask(app="kv", line="HELP fly"))["error"]["code"] == "not_found"
         assert await console.line("kv", "SET k v") == "OK"
+        assert (await console.ask(ping=True)).keys() == {"id"}
 
 
 async def test_a_failover_is_a_delay_and_the_end_of_a_peer_is_told(tmp_path: Path) -> None:
@@ -234,7 +236,7 @@ async def test_what_a_client_held_at_a_peer_that_it_lost_is_free_for_it(tmp_path
         assert await anna.line("chat", "REGISTER anna") == await clara.line("chat", "REGISTER clara") == "OK"
         http = await stack.enter_async_context(aiohttp.ClientSession())
         url = f"http://{a.http_address}/client?instead="
-        for wrong in ("", "nobody", clara.hello["session"], "%ff"):
+        for wrong in ("", "nobody", "%ff"):
             async with http.ws_connect(url + wrong):
                 pass
         # The connection to the other peer is still open, as one is that leads to a machine which was switched off.
@@ -244,6 +246,14 @@ async def test_what_a_client_held_at_a_peer_that_it_lost_is_free_for_it(tmp_path
             assert await again.line("chat", "REGISTER anna") == "OK"
             assert (await again.ask(app="chat", line="WHO"))["answer"] == ["OK", "anna", "clara", "."]
             assert await clara.line("chat", "MSG hello") == "OK"
+        # So is one to this very peer, which has not noticed yet that the client behind it is gone.
+        async with http.ws_connect(url + clara.hello["session"]) as socket:
+            again = Console(socket)
+            await again.message()
+            assert await again.line("chat", "REGISTER clara") == "OK"
+            async with asyncio.timeout(DEADLINE_S):
+                while (await clara.socket.receive()).type not in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR):
+                    pass
 
 
 async def test_a_client_goes_on_elsewhere_where_its_connection_broke(tmp_path: Path) -> None:

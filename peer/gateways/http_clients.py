@@ -6,7 +6,7 @@ One JSON object a message, for consoles and pages:
     {"id": 2, "app": "chat", "line": "MSG hi"}, as in the line protocol
     {"id": 3, "app": "poll", "name": "vote", "texts": {"n": "2"}}, arguments as text, as in a form
         --> {"id": 1, "result": …, "lines": […], "receipt": …}
-    {"id": 4}, from who wants to know whether this connection still stands
+    {"id": 4, "ping": true}, from who wants to know whether this connection still stands
         --> {"id": 4}
     anything that is wrong
         --> {"id": …, "error": {"code": …, "message": …}}
@@ -69,7 +69,7 @@ class ClientSockets:
     def __init__(self, peer: GatewayPeer, directory: Directory) -> None:
         self._peer = peer
         self._directory = directory
-        self._open: set[web.WebSocketResponse] = set()
+        self._open: set[OneClient] = set()
 
     async def serve(self, request: web.BaseRequest, query: Mapping[str, Sequence[bytes]]) -> web.StreamResponse:
         """Serve one client until it goes; raises `BadRequest` or `Overloaded` before it began."""
@@ -81,7 +81,7 @@ class ClientSockets:
         client = self._peer.open_client()
         try:
             if "instead" in query:
-                client.replace(query["instead"][-1].decode(errors="replace"))
+                self._take_the_place(client, query["instead"][-1].decode(errors="replace"))
             socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, max_msg_size=MESSAGE_BYTES_MAX, timeout=CLOSE_S)
             try:
                 await socket.prepare(request)
@@ -90,18 +90,29 @@ class ClientSockets:
             if isinstance(connection := request.protocol, Connection):
                 # Other listeners have little to say; this one talks.
                 connection.allow(None)
-            self._open.add(socket)
+            one = OneClient(self._peer, self._directory, client, socket, request.transport)
+            self._open.add(one)
             try:
-                await OneClient(self._peer, self._directory, client, socket, request.transport).talk(position)
+                await one.talk(position)
             finally:
-                self._open.discard(socket)
+                self._open.discard(one)
             return socket
         finally:
             client.close("its connection ended")
 
+    def _take_the_place(self, client: GatewayClient, session: str) -> None:
+        """End the session that a client was before, at another peer or here.
+
+        Here its connection may stand still: who slept, or changed networks, knows sooner than the peer.
+        """
+        for one in self._open:
+            if one.session == session:
+                one.end("its client connected again")
+        client.replace(session)
+
     async def close(self) -> None:
         """Close all WebSockets: the peer goes away."""
-        closings = (socket.close(code=1001, message=b"this peer stops") for socket in list(self._open))
+        closings = (one.socket.close(code=1001, message=b"this peer stops") for one in list(self._open))
         await asyncio.gather(*closings, return_exceptions=True)
 
 
@@ -119,10 +130,24 @@ class OneClient:
         self._peer = peer
         self._directory = directory
         self._client = client
-        self._socket = socket
+        self.socket = socket
         self._transport = transport
         self._room = asyncio.Semaphore(UNDER_WAY_MAX)
         self._sending = asyncio.Lock()
+
+    @property
+    def session(self) -> str:
+        """Its session, until that is another one."""
+        return self._client.session
+
+    def end(self, why: str) -> None:
+        """End its session now, and its connection, on which nobody may listen."""
+        self._client.close(why)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
 
     async def talk(self, after: tuple[int, int] | None) -> None:
         """Answer until the client goes; tell it what happened behind `after`, or from now on."""
@@ -132,7 +157,7 @@ class OneClient:
         try:
             position = f"{status.applied}.{NUMBER_MAX}"
             await self._send({"peer": status.name, "session": self._client.session, "position": position})
-            async for message in self._socket:
+            async for message in self.socket:
                 # An answer that is not sent yet takes room too: who reads nothing is not heard either.
                 await self._room.acquire()
                 call = asyncio.create_task(self._answer(message.data))
@@ -174,7 +199,7 @@ class OneClient:
     async def _done(self, message: Mapping[str, Any]) -> dict[str, Any]:
         key = _key_in(message)
         match {name: value for name, value in message.items() if name != "key"}:
-            case rest if not rest:
+            case {"ping": True, **rest} if not rest:
                 return {}
             case {"app": str() as app, "line": str() as line, **rest} if not rest:
                 if (about := words.asks_for_help(line)) is not None:
@@ -220,7 +245,7 @@ class OneClient:
                 await self._tell(self._peer.events_after(None))
         except ConnectionError:
             return
-        await self._socket.close(code=1013, message=b"too slow for what happens: connect again")
+        await self.socket.close(code=1013, message=b"too slow for what happens: connect again")
 
     async def _tell(self, events: AsyncIterator[GatewayEvent]) -> None:
         try:
@@ -236,10 +261,9 @@ class OneClient:
         async with self._sending:
             try:
                 async with asyncio.timeout(SEND_S):
-                    await self._socket.send_str(_encode(message).decode())
+                    await self.socket.send_str(_encode(message).decode())
             except TimeoutError:
-                if self._transport is not None:
-                    self._transport.abort()
+                self._hang_up()
                 raise ConnectionResetError("it reads nothing") from None
 
 

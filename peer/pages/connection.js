@@ -235,7 +235,7 @@ export class Connection {
   _feel() {
     if (!this._socket || this._socket.readyState !== WebSocket.OPEN) return;
     if (this._unheard++ >= UNHEARD_MAX) this._hangUp();
-    else this._socket.send(JSON.stringify({id: 0}));
+    else this._socket.send(JSON.stringify({id: 0, ping: true}));
   }
 
   // Nobody answers on a connection that stands.

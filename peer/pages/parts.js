@@ -1,6 +1,6 @@
 // What all pages are made of: hooks, results, forms, the head and the story of what happens.
 
-import {html, useEffect, useState} from './vendor/htm-preact.js';
+import {html, useEffect, useRef, useState} from './vendor/htm-preact.js';
 
 export const ROWS_MAX = 200;  // Of a list that is shown; the rest is counted.
 const EVENTS_MAX = 60;
@@ -125,15 +125,13 @@ export function Prose({text}) {
   return html`${text.split(/`+/).map((part, at) => at % 2 ? html`<code>${part}</code>` : part)}`;
 }
 
-// For `ref`: what takes the place of a form that was sent gets its focus.
-export const focused = element => element && element.focus();
-
-// A field with its label, `taking` the focus when it appears. `name` is its name on the page, under which what is typed
-// goes along to another peer's.
+// A field with its label. It takes the focus when `taking` becomes another: what had it is there no more. `name` is its
+// name on the page, under which what is typed goes along to another peer's.
 export function Field({label, name, hint, taking, ...rest}) {
+  const field = useRef(null);
+  useEffect(() => { if (taking) field.current.focus(); }, [taking]);
   return html`<label class="field"><span>${label}${hint && html` <small>${hint}</small>`}</span>
-    <input name=${name} autocomplete="off" defaultValue=${typed(name)}
-      ref=${taking ? focused : undefined} ...${rest} /></label>`;
+    <input name=${name} autocomplete="off" defaultValue=${typed(name)} ref=${field} ...${rest} /></label>`;
 }
 
 // The texts of a form's fields, by name without what stands before the last dot.

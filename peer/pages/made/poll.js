@@ -1,6 +1,6 @@
 // A poll: a bar for each option, and a button to vote for it.
 
-import {html, useEffect, useState} from '../vendor/htm-preact.js';
+import {html, useEffect, useRef, useState} from '../vendor/htm-preact.js';
 import {Ask, Field, Said, typed, useAsked, useDoing} from '../parts.js';
 
 // What this person voted for, kept while the page is loaded again, and taken along to another peer's: a vote outlives
@@ -14,6 +14,7 @@ export default function Poll({link}) {
   const results = useAsked(link, 'results');
   const [act, said] = useDoing(link);
   const [mine, setMine] = useState(kept);
+  const told = useRef(null);
   const tally = results.result;
   const nobody = tally && tally.votes.every(n => n === 0);
   // Asked anew, maybe in the same words.
@@ -24,7 +25,9 @@ export default function Poll({link}) {
   const total = tally.votes.reduce((sum, n) => sum + n, 0);
   const chosen = mine.question === tally.question ? mine.n : 0;
   const vote = async n => {
-    if (await act('vote', {n: String(n)})) setMine({question: tally.question, n});
+    if (!await act('vote', {n: String(n)})) return;
+    setMine({question: tally.question, n});
+    told.current.focus();  // The button that had it is there no more.
   };
   return html`<div class="grid"><section class="wide" aria-labelledby="question">
     <h2 id="question" class="big">${tally.question}</h2>
@@ -37,7 +40,8 @@ export default function Poll({link}) {
         ${!chosen && html`<button onClick=${() => vote(at + 1)} aria-label=${'Vote for ' + option}>Vote</button>`}
         </li>`;
     })}</ul>
-    <p class="soft" role="status">${total} ${total === 1 ? 'vote' : 'votes'} so far${chosen ? '; yours is in' : ''}.</p>
+    <p class="soft" role="status" ref=${told} tabindex="-1">
+      ${total} ${total === 1 ? 'vote' : 'votes'} so far${chosen ? '; yours is in' : ''}.</p>
     <${Said} said=${said} quiet link=${link} />
     <details><summary>Ask something else</summary>
     <${Ask} act=${act} name="ask" button="Ask">

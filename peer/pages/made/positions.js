@@ -22,7 +22,8 @@ function Visitor({place, trail, scale, mine}) {
   const x = place.x * scale, y = -place.y * scale, hue = HUES[place.code % HUES.length];
   return html`<g><polyline points=${trail.map(p => `${p.x * scale},${-p.y * scale}`).join(' ')} stroke=${hue} />
     <g class="visitor" style=${{transform: `translate(${x}px, ${y}px)`}}><circle r=${mine ? 5 : 4} fill=${hue} />
-    <text y=${y < -80 ? 13 : -7} class=${x > 75 ? 'end' : x < -75 ? 'begin' : ''} fill=${hue}>${place.code}${mine ? ' (you)' : ''}</text></g></g>`;
+    <text y=${y < -80 ? 13 : -7} class=${x > 75 ? 'end' : x < -75 ? 'begin' : ''} fill=${hue}>
+      ${place.code}${mine ? ' (you)' : ''}</text></g></g>`;
 }
 
 export default function Positions({link}) {
@@ -58,7 +59,8 @@ export default function Positions({link}) {
     <p class="soft">Click somewhere to be there; with the map in focus, arrow keys move you.</p>
     <svg class=${'map' + (places.length > CROWD ? ' crowd' : '')} ref=${map} viewBox="-100 -100 200 200" tabindex="0"
       role="application" aria-labelledby="map-title" aria-describedby="places" onClick=${click} onKeyDown=${press}>
-      <path class="axes" d="M-100 0H100M0-100V100M92-3V3M-3-92H3" /><text class="axis" x="92" y="-5">${reach}</text>
+      <path class="axes" d="M-100 0H100M0-100V100M92-3V3M-3-92H3" />
+      <text class="axis" x="92" y="-5">${reach}</text>
       <text class="axis begin" x="5" y="-89">${reach}</text>
       ${places.map(place => html`<${Visitor} key=${place.code} place=${place} trail=${trails.current.get(place.code)}
         scale=${scale} mine=${place.code === code} />`)}</svg><${Said} said=${said} quiet link=${link} /></section>

@@ -1,6 +1,6 @@
 // Tic-tac-toe: the board of one's game, or the rooms that wait.
 
-import {html, useEffect, useRef} from '../vendor/htm-preact.js';
+import {html, useEffect, useRef, useState} from '../vendor/htm-preact.js';
 import {Ask, Field, Said, useAsked, useDoing} from '../parts.js';
 
 const STEP = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -3, ArrowDown: 3};
@@ -40,16 +40,19 @@ export default function TicTacToe({link}) {
   const board = useAsked(link, 'board');
   const waiting = useAsked(link, 'waiting');
   const [act, said] = useDoing(link);
+  const [left, setLeft] = useState(0);
+  const leave = async () => { if (await act('leave', {})) setLeft(left + 1); };
   const game = board.result, over = game && game.winner;
   return html`<div class="grid">
     ${game && html`<section aria-labelledby="game"><h2 id="game">Room ${game.room}</h2>
       <p class="big" role="status">${state(game)}</p>
       <p class="soft">You are <b>${game.you}</b>. Arrow keys move between cells.</p>
       <${Board} board=${game} act=${act} />
-      <div class="row"><button onClick=${() => act('leave', {})}>${over ? 'Leave' : 'Leave the game'}</button></div>
+      <div class="row"><button onClick=${leave}>${over ? 'Leave' : 'Leave the game'}</button></div>
       <${Said} said=${said} quiet link=${link} /></section>`}
     ${(!game || over) && html`<section aria-labelledby="rooms"><h2 id="rooms">${over ? 'Play again' : 'Play'}</h2>
-      <${Ask} act=${act} name="create" button="Create"><${Field} label="A new room" name="create.room" required /><//>
+      <${Ask} act=${act} name="create" button="Create"><${Field} label="A new room" name="create.room" required
+        taking=${left} /><//>
       <h3>Rooms that wait for a player</h3>
       <ul class="plain">${(waiting.result || []).map(room => html`<li key=${room} class="row"><b>${room}</b>
         <button onClick=${() => act('join', {room})} aria-label=${'Join ' + room}>Join</button></li>`)}</ul>
