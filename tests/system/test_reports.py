@@ -67,6 +67,12 @@ async def test_hosts_report_on_whoever_serves(tmp_path: Path) -> None:
             assert first["State"] == "Unauthorized"
             ids[name] = first["Id"]
 
+        async def all_reported() -> bool:
+            return cluster.peers.keys() <= (await cluster.table(two)).keys()
+
+        # Who dies before its first report is no machine that anybody knows of.
+        await cluster.wait_for(all_reported, "all three peers are in the table")
+
         async def report(name: str, peers: list[str]) -> None:
             for n in range(REPORTS):
                 said = await cluster.answer(peers[n % len(peers)], ids[name], name)
