@@ -72,7 +72,7 @@ NEXT = """Wrote {application} and {test}. Now:
 
   tanist up --app {application}:{title}
   tanist call {name} add "buy milk"
-  tanist simulate --app {application}:{title} --seeds 0:200
+  tanist simulate --app {application}:{title} --seeds 0:50
   pytest {test}
 
 The class says what is kept, and which commands and queries there are; the rest follows."""
