@@ -7,9 +7,10 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
+import msgspec
 import pytest
 from chromium import Page, browsing, in_a_browser
 
@@ -18,6 +19,8 @@ from system.process import TANIST
 from tanist.peer.drills.launcher import die_with_parent, environment
 from tanist.peer.drills.ports import Port
 from tanist.peer.drills.process import PeerProcess
+from tanist.peer.lantern.commands import Lantern, obey
+from tanist.peer.lantern.frames import Frames
 
 DEADLINE_S = 60.0
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -106,7 +109,7 @@ async def stands(folder: Path) -> AsyncIterator[tuple[Stands, str, list[str], ai
         yield cluster, server, [name for name in cluster.peers if name != server], http
 
 
-async def call(http: aiohttp.ClientSession, port: Port, command: str, **value: Any) -> int:
+async def call(http: aiohttp.ClientSession, port: Port, command: str, **value: str) -> int:
     body = json.dumps({"method": "message", "params": {"command": command, **value}})
     async with http.post(f"http://localhost:{port.number}", data=body, headers=FORM) as answer:
         return answer.status
@@ -150,6 +153,28 @@ async def test_three_lanterns_are_told_the_same_while_their_server_dies(tmp_path
             await lantern.gets("13 0000")
             lantern.writer.close()
         raw[2].writer.close()
+
+
+@pytest.mark.slow
+async def test_lanterns_of_two_clusters_that_become_one_shine_alike(tmp_path: Path) -> None:
+    async with Stands(tmp_path) as cluster, aiohttp.ClientSession() as http:
+        hung = {}
+        for name, command in ("a", {"command": "ON"}), ("b", {"command": "COLOR", "value": "0000ff"}):
+            cluster.launch(name)
+            await cluster.until_serves(name)
+            hung[name] = await Raw.at(cluster.ports[name, "tlv"])
+            assert await call(http, cluster.ports[name, "api"], **command) == 200
+        cluster.launch("c", peers=["a", "b"])
+        server = await cluster.settled(3)
+        async with http.get(f"{cluster[server].url}/apps/lantern/lantern") as answer:
+            present = msgspec.convert((await answer.json())["result"], Lantern)
+        for raw in hung.values():
+            frames, lantern = Frames(), Lantern(True, "123456")
+            async with asyncio.timeout(DEADLINE_S):
+                while lantern != present:
+                    for kind, value in frames.feed(await raw.reader.read(1)):
+                        obey(lantern, kind, value)
+            raw.writer.close()
 
 
 @pytest.mark.slow
