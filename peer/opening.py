@@ -141,7 +141,7 @@ def pace_name(config: PeerConfig) -> str:
 def cautions(config: PeerConfig, *addresses: str) -> list[Event]:
     """What to say plainly at a start: what is open to whom, and flags that are accepted and do nothing yet."""
     later = {
-        "--no-discovery": config.given("discovery"),
+        "discovery": config.discovery and config.given("discovery"),
         **{f"--gateway {gateway}": gateway.protocol not in MAKERS for gateway in config.gateways},
     }
     reachable = [BindWarning(address) for address in addresses if not is_loopback(address)]

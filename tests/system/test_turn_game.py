@@ -118,6 +118,9 @@ async def servers(folder: Path, count: int) -> AsyncIterator[list[Server]]:
             for server in random.sample(every, count):
                 server.start(*(other for other in every if other is not server))
             yield every
+            for server in every:
+                said = server.file.with_suffix(".out").read_text()
+                assert "no effect" not in said and "Traceback" not in said, said
         except BaseException as error:
             for server in every:
                 error.add_note(server.file.with_suffix(".out").read_text())
