@@ -1,7 +1,7 @@
 """Settings of applications at a running peer: the first server's enter the log, and who has others says so once.
 
 They are proposed like an account (`past/keeper.py`), before the first command of a client can be: what comes first in
-the log is what all peers use.
+the log is what all peers use, until somebody has them use those of another peer (`use`).
 """
 
 import asyncio
@@ -17,13 +17,15 @@ from tanist.election.events import Event
 from tanist.election.history import NO_TERM
 from tanist.election.ready import Submit
 from tanist.election.roles import Role
-from tanist.peer.application.agreed import Agreed, app_of, settings_body
+from tanist.peer.application.agreed import SETTINGS, USE, Agreed, app_of, settings_body
 from tanist.peer.application.api import Application
 from tanist.peer.application.loading import FIRST, load_application
 from tanist.peer.application.settings import differing, encode_settings, no_settings, read_settings, with_own
 from tanist.peer.application.specification import describe
+from tanist.peer.calls import Calls
 from tanist.peer.driver import Driver
-from tanist.peer.electionlog.peer_events import SettingsDiffer
+from tanist.peer.electionlog.peer_events import SettingsChanged, SettingsDiffer
+from tanist.peer.errors import NotFound
 from tanist.peer.replica import Replica
 
 AGAIN_S = 1.0
@@ -78,6 +80,7 @@ class Agreeing:
         self._seen: Agreed | None = None
         self._changes = 0
         self._told: set[str] = set()
+        self._used: dict[str, msgspec.Struct] = {}
         self.differing: list[str] = []
         """Applications for which this peer is configured with other settings than the cluster uses."""
 
@@ -115,13 +118,34 @@ class Agreeing:
         self._lacking = not all(agreed.has(app) for app in self._own)
         self.differing = []
         for app, own in sorted(self._own.items()):
+            if not agreed.has(app):
+                continue
             used = self._replica.machine.settings_of(app)
-            names = differing(used, own) if agreed.has(app) else []
-            if names:
-                self.differing.append(app)
-                if app not in self._told:
-                    self._told.add(app)
-                    self._emit(SettingsDiffer(app, names))
+            before, self._used[app] = self._used.get(app, used), used
+            if changed := differing(used, before):
+                self._emit(SettingsChanged(app, changed))
+            names = differing(used, own)
+            if not names:
+                self._told.discard(app)
+                continue
+            self.differing.append(app)
+            if app not in self._told:
+                self._told.add(app)
+                self._emit(SettingsDiffer(app, names))
+
+    async def use(self, app: str, calls: Calls, timeout_s: float) -> list[str]:
+        """Have all peers use the settings of an application that this peer is configured with; those that changed.
+
+        Raises NotFound for an application without settings here, and what `Calls.call` raises.
+        """
+        own = self._own.get(app)
+        if own is None:
+            known = ", ".join(sorted(self._own)) or "none"
+            raise NotFound(f"no application {app[:64]!r} with settings at this peer; there are: {known}")
+        changed = differing(self._replica.machine.settings_of(app), own)
+        if changed:
+            await calls.call(SETTINGS, USE, settings_body(app, encode_settings(own)), "", timeout_s)
+        return changed
 
     def here(self, app: str) -> Any:
         """The settings of an application as preparations and local work at this peer see them; None without any."""

@@ -374,6 +374,11 @@ class Peer:
         self._driver.feed(LossAccepted())
         return last
 
+    async def use_settings(self, app: str, timeout_s: float = 10.0) -> list[str]:
+        """Have all peers use the settings of an application that this one is configured with; gives what changed."""
+        self._must_run()
+        return await self._agreeing.use(app, self._clients.own.calls, timeout_s)
+
     def _must_run(self) -> None:
         if not self._running:
             raise NoServer("this peer is not running")

@@ -9,7 +9,7 @@ import pytest
 
 from tanist.election.entries import Command, Entry, Kind, SessionClosed, SessionOpened
 from tanist.peer.application import Application, Blob, Refused
-from tanist.peer.application.agreed import AppSettings
+from tanist.peer.application.agreed import SETTINGS, USE, AppSettings
 from tanist.peer.application.blobstore import BLOBS, PART, Part
 from tanist.peer.application.events import Published
 from tanist.peer.application.machine import Machine
@@ -76,6 +76,13 @@ class Room:
     def agree(self, **settings: object) -> None:
         """The first server's settings of the application enter the log."""
         self._apply(Kind.SETTINGS, AppSettings(self.name, msgspec.msgpack.encode(settings)))
+
+    def change(self, session: str, **settings: object) -> None:
+        """A peer's settings of the application become the cluster's."""
+        body = msgspec.msgpack.encode(AppSettings(self.name, msgspec.msgpack.encode(settings)))
+        sequence = self._sequences[session] = self._sequences[session] + 1
+        (outcome,) = self._apply(Kind.COMMAND, Command(session, sequence, 1, SETTINGS, USE, msgspec.Raw(body)))
+        decode_reply(outcome.reply)
 
     def _prepared(self, session: str, name: str, given: bytes) -> bytes:
         """What enters the log of what a caller gave."""

@@ -176,6 +176,10 @@ class FakePeer:
         self.calls.append(("accept_loss", None))
         return 17
 
+    async def use_settings(self, app: str, timeout_s: float = 10.0) -> list[str]:
+        self.calls.append(("use_settings", app))
+        return ["question"]
+
     async def leave(self, peer: str | None = None) -> None:
         self.calls.append(("leave", peer))
 

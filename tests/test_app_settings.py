@@ -11,9 +11,10 @@ from typing import Annotated
 import msgspec
 import pytest
 from app_room import Room, room_of
+from heal_fake import Side
 
 from tanist.config import ConfigError, load
-from tanist.election.entries import Kind, Proposal
+from tanist.election.entries import Command, Kind, Proposal
 from tanist.peer.agreeing import load_applications
 from tanist.peer.application import (
     Application,
@@ -29,7 +30,7 @@ from tanist.peer.application import (
     local,
     query,
 )
-from tanist.peer.application.agreed import settings_body
+from tanist.peer.application.agreed import SETTINGS, USE, settings_body
 from tanist.peer.application.settings import SETTINGS_BYTES_MAX, decode_settings, encode_settings, read_settings
 from tanist.peer.apps.booking import Booking
 from tanist.peer.apps.notifications import Notifications
@@ -40,6 +41,7 @@ from tanist.peer.apps.quiz import Quiz
 from tanist.peer.cli.exits import VerbError
 from tanist.peer.cli.settings import check_applications
 from tanist.peer.cli.show import status_lines
+from tanist.peer.errors import NotFound
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
@@ -166,6 +168,53 @@ def test_the_first_settings_in_the_log_hold() -> None:
         assert room.machine.digest() == digest
 
 
+def test_settings_that_somebody_changes_hold_from_then_on() -> None:
+    with room_of(Shop) as room:
+        room.agree(name="first")
+        room.change("a", name="second")
+        room.agree(name="of a server that has not heard yet")
+        assert room.ask("a", "sign") == "second"
+        room.restart()
+        assert room.ask("a", "sign") == "second"
+        for body in (b"\x01", settings_body("shop", bytes(SETTINGS_BYTES_MAX + 1)), settings_body("nobody", b"\x80")):
+            room._apply(Kind.COMMAND, Command("b", room.seed, 1, SETTINGS, USE, msgspec.Raw(body)))
+            assert room.ask("a", "sign") == "second"
+
+
+def test_after_a_split_settings_are_those_of_the_side_that_goes_on() -> None:
+    one = Side(1, Shop, "shop")
+    one.open("s")
+    two = one.fork(2)
+    for side, name in ((one, "here"), (two, "there")):
+        body = settings_body("shop", msgspec.msgpack.encode({"name": name}))
+        side.write(Kind.COMMAND, Command("s", side.number, 1, SETTINGS, USE, msgspec.Raw(body)))
+    one.heal(two)
+    assert one.machine.query("shop", "sign") == "here"
+    assert [entry.fate for entry in one.machine.heals.reports["h"].entries] == ["archived"]
+    assert one.machine.missing == set()
+
+
+def test_what_applications_make_of_a_change() -> None:
+    with room_of(Poll) as room:
+        room.agree(question="Tea?", options=["yes", "no", "perhaps"])
+        room.call("a", "vote", "3")
+        room.change("a", question="Coffee?", options=["yes", "no"])
+        assert room.said("a", "results") == ["Coffee?", "1. yes: 0", "2. no: 0"]
+        assert room.call("a", "vote", "2") == "OK"
+        assert room.refused("a", "vote", "1") == "already_voted"
+        assert room.said("a", "results") == ["Coffee?", "1. yes: 0", "2. no: 1"]
+    with room_of(Booking) as room:
+        room.call("a", "book", "40")
+        room.change("a", seats=2)
+        assert len(room.said("a", "seats")) == 2
+        assert room.call("a", "cancel", "40") == "OK"
+    with room_of(Notifications) as room:
+        room.call("a", "admin", "the first word")
+        room.change("a", admin=written_hash("open sesame"))
+        assert room.refused("b", "admin", "the first word") == "wrong_password"
+        assert room.call("b", "admin", "open sesame") == "OK"
+
+
 def test_settings_of_another_version_of_the_application_count_as_none() -> None:
     room = Room(Shop, "a")
     room.agree(name=3)
@@ -265,6 +314,27 @@ async def test_a_cluster_uses_those_of_its_first_server(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "b" / "election.jsonl").read_text().splitlines()]
     told = [line["fields"] for line in lines if line["event"] == "settings_differ"]
     assert told == [{"app": "poll", "settings": ["question", "options"]}], "once"
+
+
+async def test_those_of_another_peer_become_the_clusters(tmp_path: Path) -> None:
+    async with (
+        peer(tmp_path, "a", "{poll: {question: 'Tea?'}, booking: {}}") as a,
+        peer(tmp_path, "b", "{poll: {question: 'Coffee?'}, booking: {}}", peer=[a.address]) as b,
+    ):
+        assert await question(b) == "Tea?"
+        assert await b.use_settings("poll") == ["question"]
+        assert await question(b) == await question(a) == "Coffee?"
+        assert await b.use_settings("poll") == []
+        async with asyncio.timeout(DEADLINE_S):
+            while (a.status().settings_differ, b.status().settings_differ) != (["poll"], []):
+                await asyncio.sleep(0)
+        with pytest.raises(NotFound, match="there are: booking, poll"):
+            await b.use_settings("chat")
+        with pytest.raises(NotFound):
+            await b.call(SETTINGS, USE, "poll")
+    lines = [json.loads(line) for line in (tmp_path / "a" / "election.jsonl").read_text().splitlines()]
+    told = [line["event"] for line in lines if line["event"].startswith("settings")]
+    assert told == ["settings_changed", "settings_differ"]
 
 
 async def test_they_hold_when_all_were_off(tmp_path: Path) -> None:

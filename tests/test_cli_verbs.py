@@ -147,6 +147,7 @@ class FakePeer(ThreadingHTTPServer):
             "/cluster/leave": (200, {"left": "bert"}),
             "/cluster/abandon-founding": (200, {"waited_for": ["zed"]}),
             "/cluster/accept-loss": (200, {"last": 17}),
+            "/cluster/settings": (200, {"changed": ["question", "options"]}),
         }
         self.asked: list[tuple[str, str, Any, Any]] = []
         self.silent = threading.Event()
@@ -339,7 +340,9 @@ def test_planned_moves(peer: FakePeer) -> None:
     assert tanist("abandon-founding", "--at", peer.url) == given_up
     gone_on = (0, "the peer goes on from entry 17, the last that is sound\n", "")
     assert tanist("accept-loss", "--at", peer.url) == gone_on
-    assert [a[2] for a in peer.asked] == [{}, {"to": "bert"}, {"peer": "bert"}, {}, {}]
+    used = (0, "all peers use question, options of poll as this peer has them\n", "")
+    assert tanist("config", "use", "poll", "--at", peer.url) == used
+    assert [a[2] for a in peer.asked] == [{}, {"to": "bert"}, {"peer": "bert"}, {}, {}, {"app": "poll"}]
 
 
 def test_fallbacks_without_a_server_are_3_and_still_shown(peer: FakePeer) -> None:

@@ -254,8 +254,11 @@ async def test_planned_moves(web: Web) -> None:
     assert await web.ask("POST", "/cluster/abandon-founding", json={}) == (200, {"waited_for": ["zed"]})
     assert await web.ask("POST", "/cluster/accept-loss", json={}) == (200, {"last": 17})
     assert (await web.ask("POST", "/cluster/accept-loss", json={"x": 1}))[0] == 400
+    assert await web.ask("POST", "/cluster/settings", json={"app": "poll"}) == (200, {"changed": ["question"]})
+    for wrong in ("{}", '{"app": 5}', '{"app": "poll", "x": 1}'):
+        assert (await web.ask("POST", "/cluster/settings", data=wrong))[0] == 400
     moves = [("hand_over", "bert"), ("hand_over", None), ("leave", "bert"), ("leave", None)]
-    moves += [("abandon_founding", None), ("accept_loss", None)]
+    moves += [("abandon_founding", None), ("accept_loss", None), ("use_settings", "poll")]
     assert web.peer.calls == moves
     for body in ({"to": 5}, {"to": ""}, {"peer": "bert"}):
         assert (await web.error("POST", "/cluster/handover", json=body))[0] == 400

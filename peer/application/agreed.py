@@ -1,4 +1,7 @@
-"""The settings that a cluster uses: of each application those that entered the log first."""
+"""The settings that a cluster uses: of each application those that entered the log first, until somebody changes them.
+
+They change by a command of a session, to the application `SETTINGS` that no peer can have.
+"""
 
 from collections.abc import Mapping
 
@@ -6,12 +9,14 @@ import msgspec
 
 from tanist.peer.application.settings import SETTINGS_BYTES_MAX, decode_settings
 
+SETTINGS, USE = "@settings", "use"
+"""The application that a change of settings is a command of, and that command; its arguments are an `AppSettings`."""
 AGREED_MAX = 64
 """Applications with settings: a peer runs no more."""
 
 
 class AppSettings(msgspec.Struct, frozen=True, array_like=True):
-    """Body of an entry of `Kind.SETTINGS`: an application, and its settings as its first server has them."""
+    """Body of an entry of `Kind.SETTINGS`: an application, and its settings as a peer is configured with them."""
 
     app: str
     settings: bytes
@@ -44,13 +49,14 @@ class Agreed:
         self.changes = 0
         """Counts what came, so that a change is seen cheaply."""
 
-    def take(self, body: bytes) -> str:
+    def take(self, body: bytes, *, instead: bool = False) -> str:
         """Take in an entry; the name of the application that has settings now, "" if nothing changed.
 
-        The first ones of an application stay. Raises msgspec.MsgspecError.
+        The first ones of an application stay unless these are to hold `instead`. Raises msgspec.MsgspecError.
         """
         given = _decode(body)
-        if given.app in self._bytes or len(self._bytes) >= AGREED_MAX or len(given.settings) > SETTINGS_BYTES_MAX:
+        taken = not instead if given.app in self._bytes else len(self._bytes) >= AGREED_MAX
+        if taken or len(given.settings) > SETTINGS_BYTES_MAX:
             return ""
         self._bytes[given.app] = given.settings
         self.changes += 1

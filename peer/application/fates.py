@@ -23,6 +23,7 @@ from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded
 from tanist.election.entries import Command, Kind, SessionClosed, SessionOpened
 from tanist.election.opensession import OpenSession
 from tanist.election.sessions import UNKNOWN_SESSION, SessionTable
+from tanist.peer.application.agreed import SETTINGS
 from tanist.peer.application.binding import BoundApplication
 from tanist.peer.application.blobstore import BLOBS
 from tanist.peer.application.heals import Fate, HealedEntry, HealRecords, HealReport
@@ -184,6 +185,9 @@ class Fates:
         if command.app == BLOBS and old.acknowledged:
             # The bytes that a later command names: whatever becomes of that one, it must find them.
             return self._replayed(command, session)
+        if command.app == SETTINGS:
+            # Each side has used its own since; those of the side that goes on hold.
+            return _archived(old, command)
         if app is None:
             self._runner.miss(command.app)
             return _archived(old, command, NotFound.code)

@@ -89,6 +89,7 @@ class Machine:
         self.records = ReignRecords()
         self.agreed = Agreed({name: describe(app).settings for name, app in self.applications.items()})
         self._runner = Runner(self.applications, self.timers, check=check)
+        self._runner.on_settings = lambda body: self._use_settings(self.agreed.take(body, instead=True))
         self._fates = Fates(self.sessions, self._runner, self.heals)
 
     @property

@@ -9,6 +9,7 @@ import msgspec
 
 from tanist.election.entries import Command, Entry
 from tanist.election.opensession import OpenSession
+from tanist.peer.application.agreed import SETTINGS
 from tanist.peer.application.api import Application
 from tanist.peer.application.binding import Bound, BoundApplication, Hook, bind
 from tanist.peer.application.blob import Blob, within
@@ -60,6 +61,8 @@ class Runner:
         self.missing: set[str] = set()
         self.failures: list[Failure] = []
         self.on_event: Callable[[Published], None] | None = None
+        self.on_settings: Callable[[bytes], None] | None = None
+        """Takes other settings, an encoded `AppSettings`. Raises msgspec.MsgspecError."""
         self.index = 0
         self.entry = Entry(0, "", 0, 0, 0, b"")
         self._timers = timers
@@ -79,6 +82,8 @@ class Runner:
         if app is None:
             if command.app == BLOBS:
                 return self._of_blobs(command, session)
+            if command.app == SETTINGS:
+                return self._of_settings(command)
             self.miss(command.app)
             return encode_error(NotFound.code, f"no application {command.app[:100]!r} here")
         bound = app.operations.get(command.name)
@@ -93,6 +98,14 @@ class Runner:
             return encode_error(refused.code, refused.message)
         except UNDECODABLE:
             return encode_error(BadRequest.code, "this is no part of an upload")
+
+    def _of_settings(self, command: Command) -> bytes:
+        try:
+            if self.on_settings is not None:
+                self.on_settings(bytes(command.arguments))
+        except UNDECODABLE:
+            return encode_error(BadRequest.code, "these are no settings")
+        return encode_result(None)
 
     def fire(self, timer: Timer) -> None:
         """Run the command of a timer."""

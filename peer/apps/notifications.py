@@ -48,7 +48,7 @@ class Notifications(Application):
 
     salt: bytes
     proof: bytes
-    """The password's hash, empty until one is chosen."""
+    """The hash of the password that the first chose, empty until then."""
     tries: Tries
     admins: dict[str, None]
     """Sessions that gave the password."""
@@ -59,11 +59,11 @@ class Notifications(Application):
         """Become the administrator; the first time, choose the password."""
         if wait_s := self.tries.wait_s(ctx.time_ns):
             raise Refused(f"Too many wrong tries: wait {wait_s:.0f} s", "too_many_tries")
-        if not self.proof:
-            self.salt, self.proof = read_hash(ctx.settings.admin)
-        if not self.proof:
+        wanted = read_hash(ctx.settings.admin)[1] or self.proof
+        if not wanted:
             self.salt, self.proof = salt, proof
-        if proof != self.proof:
+            wanted = proof
+        if proof != wanted:
             self.tries.failed(ctx.time_ns)
             raise Counted("Wrong password", "wrong_password")
         self.tries = Tries()
@@ -81,7 +81,7 @@ class Notifications(Application):
     @query(internal=True)
     def kept_salt(self, ctx: Context) -> bytes:
         """The salt of the password, empty until one is chosen."""
-        return self.salt or read_hash(ctx.settings.admin)[0]
+        return read_hash(ctx.settings.admin)[0] or self.salt
 
     @command
     def broadcast(self, ctx: Context, text: str) -> str:

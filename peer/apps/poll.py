@@ -78,6 +78,8 @@ class Poll(Application):
     """What was asked since; None while it is what the settings say."""
     votes: dict[str, int]
     """Session to option, from 0."""
+    voted_on: Question | None
+    """The question of these votes: settings may change, and it with them."""
     asker: str
     """Who asked, while here."""
     asked: int
@@ -103,13 +105,15 @@ class Poll(Application):
     @command
     def vote(self, ctx: Context, n: int) -> str:
         """Vote for option n, once."""
-        options = len(self.poll(ctx).options)
+        asked, votes = self.poll(ctx), self._votes(ctx)
+        options = len(asked.options)
         if not 1 <= n <= options:
             raise Refused(f"Options are 1 to {options}", "bad_option")
-        if ctx.session.id in self.votes:
+        if ctx.session.id in votes:
             raise Refused("You have voted", "already_voted")
-        if len(self.votes) >= VOTERS_MAX:
+        if len(votes) >= VOTERS_MAX:
             raise Refused(f"A poll takes {VOTERS_MAX} votes", "full")
+        self.votes, self.voted_on = votes, asked
         self.votes[ctx.session.id] = n - 1
         ctx.publish(Voted(len(self.votes)), but=ctx.session)
         return "OK"
@@ -119,9 +123,13 @@ class Poll(Application):
         """How many voted for what."""
         asked = self.poll(ctx)
         tally = [0] * len(asked.options)
-        for choice in self.votes.values():
+        for choice in self._votes(ctx).values():
             tally[choice] += 1
         return Tally(asked.question, asked.options, tally)
+
+    def _votes(self, ctx: Context) -> dict[str, int]:
+        """The votes on what is asked now."""
+        return self.votes if self.voted_on in (None, self.poll(ctx)) else {}
 
     def closed(self, ctx: Context) -> None:
         """Somebody left: a vote stays, and anybody may ask the next question."""

@@ -150,6 +150,15 @@ def accept_loss(at: str, timeout_s: float, json: bool) -> int:
     return Exit.OK
 
 
+def use_settings(at: str, app: str, timeout_s: float, json: bool) -> int:
+    """`tanist config use`."""
+    answer = Client(at).post("/cluster/settings", {"app": app}, timeout_s)
+    changed = ", ".join(map(safe, answer["changed"]))
+    told = f"all peers use {changed} of {safe(app)} as this peer has them" if changed else "they are in use already"
+    say_json(answer) if json else say(told)
+    return Exit.OK
+
+
 def leave(at: str, peer: str | None, timeout_s: float, json: bool) -> int:
     """`tanist leave`."""
     body = {} if peer is None else {"peer": peer}

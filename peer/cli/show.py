@@ -32,6 +32,7 @@ def status_lines(status: Answer) -> list[str]:
         lines.append(f"{heals} split{'s' if heals > 1 else ''} healed: tanist heals tells what became of the writes")
     if others := status.get("settings_differ"):
         told = f"configured here with other settings than the cluster uses, which hold: {', '.join(others)}"
+        told += " (tanist config use APP changes them for all)"
         lines.append(paint(safe(told), "warn"))
     if server is not None and status.get("problem"):
         lines.append(paint(safe(status["problem"]), "warn"))

@@ -435,6 +435,17 @@ def show(
     return Exit.OK
 
 
+@config.command
+def use(app: str, /, *, at: At = AT, timeout: Timeout = TIMEOUT_S, json: Json = False) -> int:
+    """Have the whole cluster use the settings of an application that the peer at --at is configured with.
+
+    Those of the cluster's first server hold until then. Start that peer again first, with its new configuration.
+    """
+    from tanist.peer.cli import asking
+
+    return asking.use_settings(at, app, timeout, json)
+
+
 log.command(reading.log_show, name="show")
 log.command(reading.log_timeline, name="timeline")
 log.command(reading.log_check, name="check")

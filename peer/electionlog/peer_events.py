@@ -208,10 +208,21 @@ class EffectsLost(PeerEvent, frozen=True):
 
 
 class SettingsDiffer(PeerEvent, frozen=True):
-    """This peer is configured with other settings of an application than the cluster uses; the cluster's hold."""
+    """This peer is configured with other settings of an application than the cluster uses; the cluster's hold.
 
-    line = "settings of {app} are not those that the cluster uses, which hold here too: {settings}"
+    `tanist config use APP` has all peers use those of this one.
+    """
+
+    line = "settings of {app} are not those that the cluster uses, which hold here too: {settings} (tanist config use)"
     level = "warning"
+    app: str
+    settings: list[str]
+
+
+class SettingsChanged(PeerEvent, frozen=True):
+    """The cluster uses other settings of an application from now on: those of a peer that was told to have it so."""
+
+    line = "settings of {app} are others in the whole cluster now: {settings}"
     app: str
     settings: list[str]
 

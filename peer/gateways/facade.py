@@ -121,6 +121,9 @@ class GatewayPeer(Protocol):
     async def abandon_founding(self) -> list[str]:
         """Give up the founding attempt that is open; gives for whom it waited."""
 
+    async def use_settings(self, app: str, timeout_s: float = 10.0) -> list[str]:
+        """Have all peers use this one's settings of an application; gives those that changed."""
+
     async def accept_loss(self) -> int:
         """Go on from what is sound of damaged data; gives the last entry that is left."""
 

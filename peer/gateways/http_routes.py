@@ -80,6 +80,7 @@ class Routes:
             "/cluster/leave": self._leave,
             "/cluster/abandon-founding": self._abandon_founding,
             "/cluster/accept-loss": self._accept_loss,
+            "/cluster/settings": self._use_settings,
             "/drills/fault": self._inject,
         }
         self._delete: dict[str, Handler] = {"/drills/faults": self._end_faults}
@@ -246,6 +247,12 @@ class Routes:
     async def _accept_loss(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         _nothing(await self._small_object(request))
         return json_answer({"last": await self._peer.accept_loss()})
+
+    async def _use_settings(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
+        match await self._small_object(request):
+            case {"app": str(app), **others} if not others:
+                return json_answer({"changed": await self._peer.use_settings(app, timeout_from(query))})
+        raise BadRequest('it takes one argument, "app", the name of an application')
 
     async def _faults(self, request: web.BaseRequest, query: Mapping[str, list[bytes]]) -> JsonAnswer:
         return http_drills.in_force(self._peer.drills)
