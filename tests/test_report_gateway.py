@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
+import struct
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from tanist.config import load
 from tanist.peer.apps import hosts
 from tanist.peer.gateways import report as module
+from tanist.peer.gateways import tcp
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
@@ -146,6 +149,30 @@ async def test_a_silent_connection_blocks_nobody_and_is_ended(tmp_path: Path, mo
         for reader, writer in silent:
             assert b"A report comes within" in await reader.read()
             writer.close()
+
+
+async def test_who_breaks_off_or_finds_no_room_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as peer, asyncio.timeout(DEADLINE_S):
+        host, _, port = peer.gateways["hosts=report"].rpartition(":")
+        (gateway,) = peer._gateways._running
+        assert isinstance(gateway, module.ReportGateway)
+        for data in (b"", b"half", report() + b"\nmore"):
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(data)
+            while not gateway._connections:
+                await asyncio.sleep(0.005)
+            # Not an end but a reset.
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            while gateway._connections:
+                await asyncio.sleep(0.005)
+        monkeypatch.setattr(tcp, "CONNECTIONS_MAX", 0)
+        reader, writer = await asyncio.open_connection(host, int(port))
+        assert (await reader.read()).endswith(b"Reason: 0 are connected here already")
+        writer.close()
+    assert "failed" not in caplog.text
 
 
 async def test_a_peer_that_ends_says_so_to_whom_it_has_not_answered(tmp_path: Path) -> None:

@@ -118,6 +118,23 @@ async def test_sums_cut_glued_and_byte_by_byte(tmp_path: Path) -> None:
             await raw.text(f"El resultado de la operacion es {told}")
 
 
+async def test_who_glues_thousands_of_requests_has_the_loop_for_one_at_a_time(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, connected(peer, "sums=struct") as raw:
+        turns, count = 0, 3000
+
+        async def turning() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        others = asyncio.create_task(turning())
+        raw.writer.write(SUMA * count)
+        await raw.read(len("El resultado de la operacion es 5") * count)
+        others.cancel()
+        assert turns >= count
+
+
 async def test_an_absurd_length_cuts_that_client_alone(tmp_path: Path) -> None:
     async with running(tmp_path) as peer, connected(peer, "sums=struct") as well:
         for length in (65, 2**31, 2**32 - 1):

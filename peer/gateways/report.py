@@ -53,6 +53,10 @@ class ReportGateway(TcpGateway):
             # What a host says beyond its report is not read, and would make the system throw the answer away.
             await connection.linger()
 
+    def refused(self, why: str) -> bytes:
+        """What a host gets that is not taken."""
+        return _refused(why, NONE)
+
     async def _taken(self, connection: Connection, lines: Sequence[str]) -> bytes:
         id, ip, name, *texts, _ = lines
         cpu, ram, bandwidth, disk, total = map(_number, texts)

@@ -155,6 +155,9 @@ class Connection:
 
     async def exactly(self, count: int) -> bytes:
         """So many bytes. Raises IncompleteReadError when the client ends before."""
+        # What is there already is given without a pause: thousands of requests glued together by a few clients would
+        # have the loop for themselves, for so long that this peer is taken for dead.
+        await asyncio.sleep(0)
         return await self._reader.readexactly(count)
 
     def incoming(self, count: int) -> Incoming:
@@ -201,7 +204,7 @@ class Connection:
 
     async def linger(self) -> None:
         """Say no more, and throw away what still comes, for a while: else the client may never read why it ends."""
-        if self._writer.can_write_eof() and not self.ended:
+        if not self._writer.is_closing() and self._writer.can_write_eof():
             self._writer.write_eof()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_S):
