@@ -18,7 +18,6 @@ ID_IN_PROSE_CHARS_MIN = 6
 
 _INTRODUCING = (MemberChanged, PeerSeen)
 """The events that tell the name of a peer besides its id."""
-_NUMBERS = (int, float)
 _TERM = re.compile(r"(\d+)@(\S+)")
 _WORD = re.compile(r"[\w-]+")
 
@@ -95,12 +94,13 @@ def told(event: Event, names: Names) -> str:
     values: dict[str, Any] = {}
     for field in _fields_told(type(event)):
         value = getattr(event, field)
+        kind = value.__class__
+        if kind is str:
+            value = names.in_text(value)
+        elif kind is not int and kind is not float:
+            value = _shown(value, names)
         # Numbers keep their type, for the template's own formats.
-        if isinstance(value, str):
-            values[field] = names.in_text(value)
-        else:
-            number = isinstance(value, _NUMBERS) and not isinstance(value, bool)
-            values[field] = value if number else _shown(value, names)
+        values[field] = value
     if isinstance(event, _INTRODUCING):
         # The line introduces a peer: it tells the name itself, so the id must stay one.
         values["peer"] = printable(event.peer)

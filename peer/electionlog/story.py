@@ -1,5 +1,7 @@
 """`tanist log show`: election logs as a story, and the table of who served when."""
 
+import contextlib
+import gc
 import os
 import sys
 import time
@@ -18,6 +20,8 @@ from tanist.peer.electionlog.terminal import printable
 
 OK, FAILED, USAGE = 0, 1, 2
 """Exit statuses, as all verbs have them."""
+GARBAGE_OBJECTS = 100_000
+"""New objects after which cycles among them are looked for; Python's own 700 is for programs that make some."""
 FOLLOW_EVERY_S = 0.2
 """How often a log is looked at for more: at once for a person, and next to no work."""
 
@@ -63,9 +67,10 @@ def show(
     seen = False
     try:
         try:
-            for moment, line in lines:
-                seen = True
-                teller.take(moment, line, asked.accepts(line, moment))
+            with _seldom_collected():
+                for moment, line in lines:
+                    seen = True
+                    teller.take(moment, line, asked.accepts(line, moment))
         finally:
             # Also when somebody has followed for long enough.
             teller.end(since_at, term)
@@ -100,6 +105,17 @@ def _followed(
         stream.flush()
         wait(FOLLOW_EVERY_S)
         yield from follower.fresh()
+
+
+@contextlib.contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """A million lines make no cycles, and what is kept of them would be looked through for some again and again."""
+    before = gc.get_threshold()
+    gc.set_threshold(GARBAGE_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _to_nowhere(stream: TextIO) -> None:
