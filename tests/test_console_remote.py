@@ -17,6 +17,7 @@ from aiohttp import web
 
 from tanist.config import load
 from tanist.election import idempotency
+from tanist.peer import calls
 from tanist.peer.console import piped, remote
 from tanist.peer.console.reaching import Unusable
 from tanist.peer.console.remote import Remote, connected
@@ -175,9 +176,20 @@ async def test_who_is_no_use_is_said_plainly(tmp_path: Path, unused_tcp_port: in
                 pass
     for answer in ("x", "[]", "{}", json.dumps({"cluster": 5})):
         async with stranger(answer) as address:
-            with pytest.raises(Unusable, match="is no tanist peer"):
+            with pytest.raises(Unusable, match="is no tanist peer's page"):
                 async with console(address):
                     pass
+
+
+async def test_a_line_that_a_peer_takes_not_now_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "RETRY_S", 0.01)
+    async with running(tmp_path) as peer, console(peer.http_address) as (client, _):
+        with monkeypatch.context() as full:
+            # As it is with a peer that is ending, until the connection ends.
+            full.setattr(calls, "CALLS_MAX", 0)
+            asking = asyncio.create_task(client.ask("INCR n"))
+            await until(lambda: asking.done() or client._number > 2)
+        assert (await asking).lines == ["OK 1"]
 
 
 @contextlib.asynccontextmanager
@@ -224,10 +236,10 @@ async def test_a_pipe_gets_what_the_line_protocol_says(tmp_path: Path, capsys: p
             (b"\xff\nQUIT\nGET k\n", "ERROR lines are UTF-8\nOK\n", 2),
             (b"SET k " + b"x" * 3 * LINE_BYTES_MAX + b"\nGET k\n", "ERROR a line has at most 65536 bytes\nOK 1\n", 2),
         ):
-            assert await piped.run(client, piped.lines_of(io.BytesIO(given))) == status
+            assert await piped.run(client, io.BytesIO(given)) == status
             out = capsys.readouterr().out
             assert said is None or out == said, given[:40]
-        assert await piped.run(client, piped.lines_of(io.BytesIO(b"help\n"))) == 0
+        assert await piped.run(client, io.BytesIO(b"help\n")) == 0
         lines = capsys.readouterr().out.split("\n")
         assert lines[0] == "OK" and lines[-2:] == [".", ""] and any(line.startswith("GET key ") for line in lines)
 

@@ -88,6 +88,7 @@ async def test_a_new_command_is_one_small_class(tmp_path: Path, monkeypatch: pyt
 @given(st.booleans(), st.binary(min_size=3, max_size=3))
 def test_who_comes_late_becomes_like_the_others(on: bool, color: bytes) -> None:
     lantern, late = Lantern(on, color.hex()), Lantern(not on, "123456")
+    assert str(lantern) == (f"on, #{color.hex()}" if on else "off")
     for kind, value in present(lantern):
         assert obey(late, kind, value)
     assert late == lantern

@@ -156,7 +156,7 @@ def _why(error: Exception) -> str:
 
 def _split(at: str) -> tuple[str, int]:
     """Host and port of `--at`; raises `VerbError`."""
-    wrong = VerbError(Exit.USAGE, f"--at {at!r} is not the address of a peer's page, as in {DEFAULT_AT}")
+    wrong = VerbError(Exit.USAGE, f"{at!r} is not the address of a peer's page, as in {DEFAULT_AT}")
     try:
         parts = urlsplit(at if "://" in at else f"http://{at}")
         host, port = parts.hostname, parts.port

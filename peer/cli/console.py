@@ -79,12 +79,12 @@ async def _until_told(work: Coroutine[Any, Any, int]) -> int:
 
 
 async def _pipe(address: str, app: str) -> int:
-    from tanist.peer.console.piped import Printer, lines_of, run
+    from tanist.peer.console.piped import Printer, run
 
     async with connected(address, app) as remote:
         # Not sys.stdin itself: a thread waits for its lines, and the interpreter could not let go of it at the end.
         given = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
-        status = await _beside(remote.keep(Printer()), run(remote, lines_of(given)))
+        status = await _beside(remote.keep(Printer()), run(remote, given))
     return Exit.FAILED if status is None else status
 
 

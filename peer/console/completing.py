@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
 from tanist.peer.console.signatures import OWN, Signatures
@@ -31,6 +31,11 @@ class Completing(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """What the word at the cursor may become."""
         before = document.text_before_cursor.lstrip()
+        typed = read(self._signatures, before)
+        if typed.spans and typed.spans[-1][0].is_file:
+            file = Document(before[typed.spans[-1][1] :])
+            yield from PathCompleter(expanduser=True).get_completions(file, complete_event)
+            return
         begun = before.rpartition(" ")[2]
         for choice in self._choices(before, begun):
             if choice.word.lower().startswith(begun.lower()):

@@ -64,7 +64,8 @@ async def reach(http: aiohttp.ClientSession, address: str, app: str, cluster: st
     except (aiohttp.ClientConnectionError, TimeoutError, OSError) as error:
         raise Unusable("unreachable", f"no peer answers at {address}: {_why(error)}") from None
     except (aiohttp.ClientError, msgspec.MsgspecError, ValueError):
-        raise Unusable("not_peer", f"what answers at {address} is no tanist peer, or takes no clients now") from None
+        text = f"what answers at {address} is no tanist peer's page, or it takes no clients now"
+        raise Unusable("not_peer", f'{text}; "tanist up" prints where the page is') from None
     return Place(address, status.name, app, signatures, status, socket)
 
 

@@ -9,7 +9,9 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -26,6 +28,11 @@ SETTLE_S = 0.2
 """Seconds between news that somebody else may serve and asking who does: such news seldom come alone."""
 ANSWER_S = 90.0
 """Seconds for which a line waits: a peer says within 30 s that nobody serves, and two may be lost on the way."""
+REFUSED_MAX = 10
+"""How often a peer may say that it takes no more calls: one that is ending says so until its connections end."""
+COMMAND_S = 30.0
+"""Seconds for which a peer lets bytes wait for a server, as with a line."""
+_PATIENT = aiohttp.ClientTimeout(total=None, connect=CONNECT_S, sock_read=COMMAND_S + CONNECT_S)
 CHANGES = frozenset({"server_lost", "server_followed", "reign_began", "reign_ended"})
 """Cluster events after which somebody else may serve."""
 
@@ -79,10 +86,15 @@ class Remote:
         """Have a line done; lines are done one after the other."""
         async with self._one:
             message = {"app": self.place.app, "line": line}
-            said = await self._answered(message | {"key": secrets.token_hex(16)})
-            if said.code == "overloaded":
-                # There may be too many keys: without one it is done too, unless the connection breaks just now.
-                said = await self._answered(message)
+            keyed = message | {"key": secrets.token_hex(16)}
+            for _ in range(REFUSED_MAX):
+                said = await self._answered(keyed)
+                if said.code == "overloaded":
+                    # There may be too many keys: without one it is done too, unless the connection breaks just now.
+                    said = await self._answered(message)
+                if said.code != "overloaded":
+                    break
+                await asyncio.sleep(RETRY_S)
             return said
 
     async def _answered(self, message: dict[str, Any]) -> Answer:
@@ -98,6 +110,39 @@ class Remote:
             return failed("unreachable", f"no peer was reached within {ANSWER_S:g} s: it is not done")
         finally:
             self._asked = None
+
+    def path_of(self, name: str) -> str:
+        """Where a command or query is, over HTTP."""
+        return f"/apps/{quote(self.place.app, safe='')}/{quote(name, safe='')}"
+
+    async def over_http(
+        self, method: str, name: str, texts: dict[str, str], body: bytes | None = None
+    ) -> bytes | Answer:
+        """What a peer gives over HTTP, for bytes; or why nothing. When it is lost, the next one is asked.
+
+        A client that asks so is not the one of the connection: no application may tell bytes by their session.
+        """
+        headers, asked = {}, texts
+        if body is not None:
+            headers, asked = {"Idempotency-Key": secrets.token_hex(16)}, texts | {"timeout": f"{COMMAND_S:g}"}
+        sent, refused = False, 0
+        try:
+            async with self._one, asyncio.timeout(ANSWER_S):
+                while True:
+                    url = f"http://{self.place.address}{self.path_of(name)}"
+                    # `keep` looks for another peer meanwhile.
+                    with contextlib.suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
+                        async with self._http.request(
+                            method, url, params=asked, data=body, headers=headers, timeout=_PATIENT
+                        ) as answer:
+                            sent = True
+                            said = _body_of(answer.status, await answer.read())
+                            refused += 1
+                            if isinstance(said, bytes) or said.code != "overloaded" or refused >= REFUSED_MAX:
+                                return said
+                    await asyncio.sleep(RETRY_S)
+        except TimeoutError:
+            return failed("unknown_outcome" if sent else "unreachable", f"no answer within {ANSWER_S:g} s")
 
     async def _send(self) -> None:
         asked, socket = self._asked, self.place.socket
@@ -207,6 +252,17 @@ class Remote:
             self._tell("nobody serves now: commands wait")
         elif served is not None and before != served:
             self._tell(f"{self.server} serves now")
+
+
+def _body_of(status: int, body: bytes) -> bytes | Answer:
+    if status == HTTPStatus.OK:
+        return body
+    try:
+        error = msgspec.json.decode(body)["error"]
+        said = error["message"]
+        return failed(error["code"], said.partition(": ")[2] or said if error["code"] == "bad_request" else said)
+    except (msgspec.DecodeError, LookupError, TypeError):
+        return failed("failed", f"this peer answers {status}, and does not say why")
 
 
 @contextlib.asynccontextmanager

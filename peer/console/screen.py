@@ -13,6 +13,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from tanist.peer.cli.output import COLOURS
 from tanist.peer.console.above import Above
+from tanist.peer.console.carrying import done_on_terminal
 from tanist.peer.console.completing import Completing, hint
 from tanist.peer.console.drawing import drawn
 from tanist.peer.console.signatures import Argument, Signatures
@@ -23,8 +24,8 @@ from tanist.peer.electionlog.terminal import printable
 if TYPE_CHECKING:
     from tanist.peer.console.remote import Remote
 
-LINES_MAX = 64
-"""Typed lines that wait for their turn."""
+LINES_MAX = 1000
+"""Lines that wait for their turn: a list that was pasted."""
 ROWS_KEPT = 8
 """Rows of the terminal that what is watched leaves to the prompt, its menu, and what scrolls above it."""
 END_S = 2.0
@@ -114,7 +115,8 @@ class Screen:
             case "QUIT":
                 return False
             case "HELP":
-                self.say(*map(printable, signatures.help_lines(line[len("HELP") :].strip())))
+                columns = self._session.output.get_size().columns
+                self.say(*map(printable, signatures.help_lines(line[len("HELP") :].strip(), columns)))
                 return True
             case "WATCH" if typed.operation is None:
                 self._watch(line[len("WATCH") :].strip(), signatures)
@@ -154,7 +156,7 @@ class Screen:
         """Have the lines done, in order."""
         while True:
             line = await self._lines.get()
-            answer = await remote.ask(line)
+            answer = await done_on_terminal(remote, line)
             operation = read(signatures, line).operation
             self.say(*drawn(operation, answer, self._paint, self._coloured))
             self._lines.task_done()

@@ -12,6 +12,8 @@ from tanist.peer.console.signatures import Argument, Operation, Signatures
 LINE_BYTES_MAX = 1 << 16
 """Bytes of a line, as in the line protocol."""
 _WORD = re.compile(r'\s*("(?:[^"\\]|\\.)*"(?=\s|$)|\S+)')
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(r"\\(.)")
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,14 @@ def read(signatures: Signatures, line: str) -> Typed:
         return Typed("", None)
     word = first[1].strip('"')
     operation = signatures.find(word)
-    if operation is None:
-        return Typed(word, None)
+    return Typed(word, operation, () if operation is None else _spans(operation, line))
+
+
+def _spans(operation: Operation, line: str) -> tuple[tuple[Argument, int, int], ...]:
+    """Where the words of each argument are."""
+    first = _WORD.match(line)
+    at = len(line) if first is None else first.end()
     spans = []
-    at = first.end()
     for argument in operation.arguments:
         match = _WORD.match(line, at)
         if match is None:
@@ -41,7 +47,17 @@ def read(signatures: Signatures, line: str) -> Typed:
         last = argument is operation.arguments[-1]
         at = len(line.rstrip()) if last else match.end()
         spans.append((argument, match.start(1), at))
-    return Typed(word, operation, tuple(spans))
+    return tuple(spans)
+
+
+def texts_of(operation: Operation, line: str) -> dict[str, str]:
+    """The words behind the first by the names of their arguments, as a peer takes them: without quotes."""
+    return {argument.name: _unquoted(line[start:end]) for argument, start, end in _spans(operation, line)}
+
+
+def _unquoted(text: str) -> str:
+    match = _QUOTED.fullmatch(text)
+    return _ESCAPED.sub(r"\1", match[1]) if match is not None else text
 
 
 def to_ask(typed: Typed) -> list[Argument]:

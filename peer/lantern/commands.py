@@ -31,6 +31,9 @@ class Lantern(msgspec.Struct):
     on: bool = False
     color: str = "ffffff"
 
+    def __str__(self) -> str:
+        return f"on, #{self.color}" if self.on else "off"
+
 
 class Command:
     """One command: its name, the type of its frame, and how many bytes of the value it needs.

@@ -19,5 +19,5 @@ def drawn(lantern: Lantern, said: str) -> RenderableType:
     color = f"#{lantern.color}" if lantern.on else DARK
     frame = [Text(line) for line in GLASS]
     pane = [Text("    █") + Text("█" * (WIDTH - 2), style=color) + Text("█    ") for _ in range(HEIGHT)]
-    state = Text(f"on, #{lantern.color}" if lantern.on else "off", style="bold")
+    state = Text(str(lantern), style="bold")
     return Group(*(Align.center(line) for line in [*frame, *pane, *map(Text, FOOT), state, Text(said, style="dim")]))
