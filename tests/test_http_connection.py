@@ -164,6 +164,7 @@ async def test_too_many_connections_are_told_so_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(http_connections, "CONNECTIONS_MAX", 20)
+    monkeypatch.setattr(http_connections, "GIVES_WAY_S", 3600.0)
     async with serving() as web:
         assert (await web.ask("GET", "/healthz"))[0] == 200
         idle = [await asyncio.open_connection(*web.address.split(":")) for _ in range(19)]

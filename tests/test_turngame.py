@@ -165,6 +165,7 @@ async def test_one_connection_too_many_is_told_so_in_the_games_own_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(small_http, "CONNECTIONS_MAX", 1)
+    monkeypatch.setattr(http_connections, "GIVES_WAY_S", 3600.0)
     async with running(tmp_path) as peer, tables(peer, peer) as (table, other):
         await table.get("/ping")
         async with aiohttp.ClientSession() as http:
@@ -172,6 +173,21 @@ async def test_one_connection_too_many_is_told_so_in_the_games_own_words(
             status, told = await other.get("/ping")
         assert status == 400 and "too many" in told["error"]
         assert (await table.get("/ping"))[0] == 200, "nobody else is harmed"
+
+
+async def test_who_connects_and_says_nothing_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_http, "CONNECTIONS_MAX", 2)
+    monkeypatch.setattr(http_connections, "GIVES_WAY_S", 0.0)
+    async with running(tmp_path) as peer, tables(peer) as (table,):
+        host, _, port = table.url.removeprefix("http://").rpartition(":")
+        silent = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+        assert (await table.get("/ping"))[0] == 200
+        async with asyncio.timeout(DEADLINE_S):
+            with contextlib.suppress(ConnectionError):
+                assert await silent[0][0].read() == b"", "the oldest gave way"
+        assert not silent[1][0].at_eof()
+        for _, writer in silent:
+            writer.transport.abort()
 
 
 @pytest.mark.slow

@@ -28,11 +28,13 @@ class Connection(web.RequestHandler):
     `failed` makes the answer to what is no request.
     """
 
-    __slots__ = ("_allowance", "_answering", "_begun", "_failed", "_head_bytes", "_waiter_of_end")
+    __slots__ = ("_allowance", "_answering", "_begun", "_failed", "_head_bytes", "_waiter_of_end", "idle_since")
 
     def __init__(self, manager: web.Server, failed: Callable[[CallError], JsonAnswer], **options: object) -> None:
         super().__init__(manager, **options)  # type: ignore[arg-type]
         self._failed = failed
+        self.idle_since: float | None = self._loop.time()
+        """Since when, in the loop's time, no request is under way; None while one is."""
         self._answering: web.BaseRequest | None = None
         self._begun = 0
         self._head_bytes = 0
@@ -55,6 +57,7 @@ class Connection(web.RequestHandler):
     def begun(self, request: web.BaseRequest) -> None:
         """A request is under way on this connection."""
         self._answering = request
+        self.idle_since = None
         self._begun += 1
 
     def allow(self, bytes_more: int | None) -> None:
@@ -100,6 +103,7 @@ class Connection(web.RequestHandler):
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
+            self.idle_since = self._loop.time()
             if request.content.is_eof():
                 self._answering = None
 

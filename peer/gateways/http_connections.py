@@ -22,6 +22,9 @@ STALL_S = 20.0
 """Seconds in which a reader must take something of an answer that waits for it, or be disconnected."""
 SWEEP_EVERY_S = 5.0
 """Seconds between two looks at the readers; cheap, for a thousand connections take a millisecond."""
+GIVES_WAY_S = 1.0
+"""Seconds without a request after which a connection gives way to one too many: whoever opens all that there may be
+and says nothing must not keep others out."""
 LINE_BYTES_MAX = 16_384
 """Bytes of a request line: queries carry their arguments in it."""
 HEADER_BYTES_MAX = 8_192
@@ -49,8 +52,8 @@ def connections_max() -> int:
 class BoundedServer(web.Server):
     """aiohttp's low-level server with a cap on connections and an eye on slow readers.
 
-    `limit` connections at most; one more is told so and closed. What is no HTTP request, and who is one too many, is
-    answered by `failed`. `sweep()` must run beside it.
+    `limit` connections at most: for one more the oldest without a request ends, or else it is told so and closed. What
+    is no HTTP request, and who is one too many, is answered by `failed`. `sweep()` must run beside it.
     """
 
     def __init__(
@@ -84,7 +87,7 @@ class BoundedServer(web.Server):
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """aiohttp calls this for each new connection."""
         super().connection_made(handler, transport)
-        if len(self._open) >= self.limit:
+        if len(self._open) >= self.limit and not self._one_gives_way():
             # Not at once: aiohttp is yet to begin its work on this connection, and must not find it gone.
             self._loop.call_soon(self._refuse, transport)
             return
@@ -96,6 +99,17 @@ class BoundedServer(web.Server):
         if transport is not None:
             self._stalled.pop(transport, None)
         super().connection_lost(handler, exc)
+
+    def _one_gives_way(self) -> bool:
+        """End the oldest connection on which nothing is asked; whether there is one."""
+        before = self._loop.time() - GIVES_WAY_S
+        for handler, transport in self._open.items():
+            if isinstance(handler, Connection) and handler.idle_since is not None and handler.idle_since <= before:
+                del self._open[handler]
+                self._stalled.pop(transport, None)
+                transport.abort()
+                return True
+        return False
 
     def _refuse(self, transport: asyncio.Transport) -> None:
         transport.write(self.failed(Overloaded("this peer has too many connections")).last_words())
