@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
 import msgspec
+from exchanges import exchange, scripts
 
 from tanist.config.describe import field_docstrings
 from tanist.election.archived import ArchivedEntry, HealBegun, HealEnded
@@ -219,7 +220,7 @@ def _lines(classes: Sequence[type[Line]]) -> str:
 
 def applications() -> str:
     """The applications that come along: their words, events, and what becomes of their commands after a split."""
-    parts = []
+    parts, played = [], scripts()
     for spec in BUILT_IN:
         name, application = load_application(spec)
         specification = describe(application)
@@ -234,6 +235,8 @@ def applications() -> str:
             parts.append("\n".join(["| setting | takes | default | |", "| --- | --- | --- | --- |", *rows]))
         if events := _events(type(application)):
             parts.append("\n".join(["| event | its line | |", "| --- | --- | --- |", *events]))
+        if name in played:
+            parts.append(exchange(application, played[name]))
         if "After a split" not in specification.doc:
             parts.append(f"After a split: {_after_a_split(application, specification)}")
     return "\n\n".join(["", *parts, ""])
