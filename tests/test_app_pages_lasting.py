@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chromium import browsing, in_a_browser
@@ -96,6 +97,30 @@ async def test_a_vote_is_remembered_by_the_page_and_by_the_page_of_another_peer(
         options = "On foot,By bicycle,By bus or train,By car"
         await asker.call("poll", "ask", ["Which way do you go to work?", options])
         await seen(page, buttons, lambda n: n == 4)
+
+
+async def test_what_is_read_out_is_there_before_its_text_is(tmp_path: Path) -> None:
+    async with running(tmp_path, app=["counter", "auction"]) as peer, browsing(tmp_path / "browser") as page:
+
+        async def live() -> list[str]:
+            """The regions that a reader of the screen watches, by their roles."""
+            nodes = (await page.ask("Accessibility.getFullAXTree"))["nodes"]
+            return [n["role"]["value"] for n in nodes if not n.get("ignored") and _property(n, "live") == "polite"]
+
+        await page.open(f"http://{peer.http_address}/apps/counter")
+        await text(page, "header .link", "anna serves")
+        before = await live()
+        assert before.count("log") == 1
+        await fill(page, add_n="many")
+        await text(page, "[aria-labelledby=do-add] .said.bad", "a whole number")
+        assert await live() == before
+        await page.open(f"http://{peer.http_address}/apps/auction")
+        await text(page, "#lot", "No lot is open")
+        assert await page.value("!!document.querySelector('#lot').closest('[role=status]')")
+
+
+def _property(node: dict[str, Any], name: str) -> object:
+    return next((p["value"].get("value") for p in node.get("properties", []) if p["name"] == name), None)
 
 
 async def test_the_keyboard_goes_on_where_a_form_was(tmp_path: Path) -> None:

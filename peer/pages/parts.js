@@ -180,20 +180,22 @@ export function Frame({link, about, generic, children}) {
   useConnection(link);
   return html`<${Head} link=${link} about=${about} />
     <p class="about"><${Prose} text=${about.doc.split('\n\n')[0]} /></p>
-    ${children}<${Story} link=${link} />
+    ${children}<${Story} link=${link} aloud=${!generic} />
     ${generic && html`<details class="all"><summary>All commands</summary>${generic}</details>`}`;
 }
 
 export const clock = () => new Date().toLocaleTimeString([], {hour12: false});
 
-function Story({link}) {
+// What happens is read out where nothing else on the page tells of it.
+function Story({link, aloud}) {
   const [events, setEvents] = useState([]);
   useEffect(() => link.hear(said => {
     if (said.app || TOLD.has(said.event) || said.event === 'connected')
       setEvents(was => [{...said, at: clock(), key: (was[0] ? was[0].key : 0) + 1}, ...was].slice(0, EVENTS_MAX));
   }), [link]);
   return html`<section class="story" aria-labelledby="story"><h2 id="story">What happens, newest first</h2>
-    <ol id="events" tabindex="0" aria-labelledby="story">${events.map(e => html`<li key=${e.key}><time>${e.at}</time>
+    <div role=${aloud ? 'log' : null} aria-labelledby="story"><ol id="events" tabindex="0" aria-labelledby="story">
+    ${events.map(e => html`<li key=${e.key}><time>${e.at}</time>
       <span class=${e.app ? '' : 'soft'}>${e.line}</span></li>`)}${!events.length && html`<li class="none soft">
-      Nothing yet.</li>`}</ol></section>`;
+      Nothing yet.</li>`}</ol></div></section>`;
 }

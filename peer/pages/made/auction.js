@@ -18,8 +18,7 @@ function Left({link, ends}) {
 }
 
 function Lot({link, lot}) {
-  return html`<h2 id="lot" class="big">${lot.name}</h2>
-    <dl><div><dt>Highest bid</dt>
+  return html`<dl><div><dt>Highest bid</dt>
       <dd class="big" role="status">${lot.best ? html`${lot.best} by <bdi>${lot.leader}</bdi>`
         : `none; from ${lot.start}`}</dd></div>
     <div><dt>Time left</dt>
@@ -34,8 +33,8 @@ export default function Auction({link}) {
   const {name} = link.introduced('join') || {};
   const open = lot.result, least = open ? open.best ? open.best + 1 : open.start : 0;
   return html`<div class="grid"><section aria-labelledby="lot">
-    ${open ? html`<${Lot} link=${link} lot=${open} />` : html`<h2 id="lot" class="big">No lot is open</h2>
-      <p class="soft">Somebody has to open one, below.</p>`}
+    <div role="status"><h2 id="lot" class="big">${open ? open.name : 'No lot is open'}</h2></div>
+    ${open ? html`<${Lot} link=${link} lot=${open} />` : html`<p class="soft">Somebody has to open one, below.</p>`}
     ${name ? open && html`<${Ask} key="bid" act=${act} name="bid" options=${{said: ''}} button="Bid">
         <${Field} label="Your bid" hint=${`${least} or more`} name="bid.amount" inputmode="numeric" pattern="[0-9]*"
           placeholder=${least} required taking /><//>`

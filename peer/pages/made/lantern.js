@@ -26,7 +26,7 @@ export default function Lantern({link}) {
   const tell = (command, value = '') => act('message', {command, value});
   const pick = event => { picking.current = false; tell('COLOR', event.currentTarget.value.slice(1)); };
   return html`<section class="hang" aria-labelledby="how"><${Drawing} on=${on} color=${color} />
-    <h2 id="how" role="status">${on ? `It shines, #${color}` : 'It is dark'}</h2>
+    <div role="status"><h2 id="how">${on ? `It shines, #${color}` : 'It is dark'}</h2></div>
     <div class="row"><button aria-pressed=${on} onClick=${() => tell('ON')}>On</button>
     <button aria-pressed=${!on} onClick=${() => tell('OFF')}>Off</button>
     <label class="button">Colour <input type="color" ref=${picker}
