@@ -75,6 +75,26 @@ async def test_a_connection_that_died_in_silence_is_noticed_and_nothing_is_lost(
             assert [(m["nick"], m["text"]) for m in said] == [("ada", "after the sleep")]
 
 
+async def test_the_page_of_the_peer_hears_again_what_happens_when_the_phone_wakes(tmp_path: Path) -> None:
+    turn = """(async (hidden, later) => {
+      const now = Date.now;
+      Date.now = () => now() + later;
+      Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+      document.dispatchEvent(new Event('visibilitychange'));
+    })(%s, %d)"""
+    async with running(tmp_path, app=["poll"]) as peer, browsing(tmp_path / "browser") as page:
+        way = Way(peer.http_address)
+        async with way.open():
+            await page.open(f"http://{way.address}/")
+            await text(page, "#serving", "anna serves")
+            await seen(page, "hearing.readyState", lambda state: state == 1)
+            await page.value(turn % ("true", 0))
+            way.sleep()
+            await peer.call("poll", "vote", 1)
+            await page.value(turn % ("false", 60_000))
+            await text(page, "#events", "poll: 1 voted")
+
+
 async def test_a_vote_is_remembered_by_the_page_and_by_the_page_of_another_peer(tmp_path: Path) -> None:
     voted, buttons = "By bicycle", "document.querySelectorAll('.bars button').length"
     async with contextlib.AsyncExitStack() as stack:

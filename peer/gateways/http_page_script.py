@@ -6,7 +6,8 @@ All text from peers and applications is set as text, never as markup.
 SCRIPT = r"""
 'use strict';
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/, hostOf = at => at.slice(0, at.lastIndexOf(':'));
-const EVENTS_MAX = 60, ENTRIES_BACK = 30, REIGNS_MAX = 8, ROUND = 8, ASK_EVERY_MS = 1000, PATIENCE_MS = 3000;
+const EVENTS_MAX = 60, ENTRIES_BACK = 30, REIGNS_MAX = 8, ROUND = 8, ASK_EVERY_MS = 1000, PATIENCE_MS = 3000,
+  SLEPT_MS = 20000;
 const $ = id => document.getElementById(id);
 const DURABILITY = {
   alone: 'on the disk of the server alone',
@@ -233,11 +234,12 @@ function tell(e, past) {
   box.prepend(li);
   while ($('events').children.length > EVENTS_MAX) $('events').lastChild.remove();
 }
-let after = '', wait = 500;
+let after = '', wait = 500, hearing = null, hiddenAt = 0;
 function listen() {
   const from = after || (status ? Math.max(0, status.applied - ENTRIES_BACK) + '.0' : '');
   const ws = new WebSocket(location.origin.replace('http', 'ws') + '/events' + (from ? '?after=' + from : ''));
   let opened = Infinity;
+  hearing = ws;
   ws.onopen = () => { wait = 500; opened = Date.now(); };
   ws.onmessage = m => {
     const e = JSON.parse(m.data), past = Date.now() - opened < 300;
@@ -260,7 +262,16 @@ async function handOver() {
   refresh();
 }
 $('handover').addEventListener('click', handOver);
-document.addEventListener('visibilitychange', refresh);
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) { hiddenAt = Date.now(); return; }
+  refresh();
+  // A phone that slept is not told that its connection is dead.
+  if (hearing && hearing.readyState === WebSocket.OPEN && Date.now() - hiddenAt > SLEPT_MS) {
+    hearing.onclose = hearing.onmessage = null;
+    hearing.close();
+    listen();
+  }
+});
 setInterval(tick, ASK_EVERY_MS);
 setInterval(() => { if (!document.hidden) refresh(); }, ASK_EVERY_MS);
 refresh().then(listen);
