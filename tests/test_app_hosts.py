@@ -140,6 +140,22 @@ def test_the_fallback_is_a_live_peer_before_another_host_before_the_host_itself(
     assert room.call("a", "report", one, "10.0.0.1", "one", load())["fallback"] == "10.0.0.1", "all others are"
 
 
+def test_a_server_that_died_is_no_fallback_from_the_moment_that_another_serves(room: Room) -> None:
+    def fallback() -> str:
+        return str(room.call("a", "report", one, "10.0.0.1", "one", load(90))["fallback"])
+
+    one = foreign(room, "one", "10.0.0.1", cpu=90)
+    peer(room, "p", serves=True, cpu=0)
+    peer(room, "qq", cpu=50)
+    assert fallback() == "10.0.1.2"
+    peer(room, "qq", serves=True, cpu=50)
+    assert fallback() == "10.0.0.1", "p has not been heard of since"
+    peer(room, "rrr", cpu=80)
+    assert fallback() == "10.0.1.3"
+    peer(room, "p", cpu=0)
+    assert fallback() == "10.0.1.1", "it had handed over"
+
+
 def test_who_misses_two_pulses_is_silent_at_its_time_and_not_before(room: Room) -> None:
     peer(room, "p", serves=True, cpu=0)
     peer(room, "q", cpu=90)

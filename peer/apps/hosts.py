@@ -51,7 +51,7 @@ class Hosts(Application, on_heal="archive"):
         self._take(ctx, id, ip, name, load, SERVER if serves else CLIENT)
         for other, host in self.hosts.items():
             if serves and host.role == SERVER and other != id:
-                host.role = CLIENT
+                host.role, host.replaced = CLIENT, True
 
     @command
     def report(self, ctx: Context, id: str, ip: str, name: str, load: Load) -> Answer:
@@ -125,5 +125,5 @@ class Hosts(Application, on_heal="archive"):
     def _fallback(self, asker: str) -> str:
         """A peer that does not serve now: it answers reports; else another live host, else the asker itself."""
         live = [(id, h) for id, h in self.hosts.items() if not h.silent and h.ip and h.role in (CLIENT, HOST)]
-        best = min(live, key=lambda one: (one[0] == asker, one[1].role != CLIENT, *rank(one)), default=None)
+        best = min(live, key=lambda o: (o[1].replaced, o[0] == asker, o[1].role != CLIENT, *rank(o)), default=None)
         return best[1].ip if best else ""

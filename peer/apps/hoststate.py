@@ -20,6 +20,8 @@ class Host(msgspec.Struct):
     points: list[int]
     timer: int
     missed: int = 0
+    replaced: bool = False
+    """Whether another serves in its stead since it reported: it may be dead."""
 
     @property
     def silent(self) -> bool:
