@@ -96,8 +96,10 @@ async def test_a_file_is_sent_and_saved_as_it_was(tmp_path: Path) -> None:
         await page.save_in(saved)
         await page.open(f"http://{peer.http_address}/apps/upload")
         await seen(page, "!!document.querySelector('[type=file]')")
-        await page.choose_file("[type=file]", file)
-        assert await seen(page, "document.querySelector('[name=\"upload.name\"]').value") == file.name
+        for chosen in (Path(__file__), file):
+            await page.choose_file("[type=file]", chosen)
+            named = "document.querySelector('[name=\"upload.name\"]').value"
+            await seen(page, named, chosen.name.__eq__)
         await page.click_on("[aria-labelledby=do-upload] button")
         await text(page, "[aria-labelledby=do-upload] .answer", "OK")
         await text(page, "[aria-labelledby=now-list]", file.name)
@@ -105,8 +107,7 @@ async def test_a_file_is_sent_and_saved_as_it_was(tmp_path: Path) -> None:
         await fill(page, get_name="nothing")
         await text(page, "[aria-labelledby=do-get] .answer", "There is none.")
         await fill(page, get_name=file.name)
-        await text(page, "[aria-labelledby=do-get] .answer", f"Save {file.name}")
-        await text(page, "[aria-labelledby=do-get] .answer", "307,200 bytes")
+        await text(page, "[aria-labelledby=do-get] .answer", f"Save {file.name} 307,200 bytes")
         await page.click_on("[aria-labelledby=do-get] .answer a")
         await seen(page, "1", lambda _: [f.read_bytes() for f in saved.iterdir() if f.suffix == ".bin"] == [BYTES])
         assert page.complaints == []

@@ -16,10 +16,11 @@ const HINT = {whole: 'a whole number', number: 'a number', json: 'JSON'};
 const FLAGS = ['true', 'false'];
 const unquoted = text => text.replace(/^'(.*)'$/, '$1').replace(/^<.*: (.*)>$/, (_, value) => unquoted(value));
 
-// A file's name is the argument `name`, where that is empty.
+// A file's name is the argument `name`, until somebody types another.
 function nameIt(event, at) {
   const [file] = event.currentTarget.files, field = event.currentTarget.form.elements[at + '.name'];
-  if (file && field && !field.value) field.value = file.name;
+  if (file && field && (!field.value || field.value === field.dataset.file))
+    field.value = field.dataset.file = file.name;
 }
 
 function Argument({argument, at}) {
@@ -69,7 +70,7 @@ function Answer({link, operation, texts, answer}) {
   if (!operation.returns.split(' | ').includes('Blob')) return html`<${Value} ...${answer} />`;
   if (!result) return html`<p class="soft">There is none.</p>`;
   const name = (Object.values(texts).at(-1) || link.app).split('/').at(-1);
-  return html`<p><a class="button" download=${name} href=${link.addressOf(operation.name, texts)}>Save ${name}
+  return html`<p><a class="button" download=${name} href=${link.addressOf(operation.name, texts)}>Save ${name}${' '}
     <small>${result.size.toLocaleString()} ${result.size === 1 ? 'byte' : 'bytes'}</small></a></p>`;
 }
 
