@@ -1,7 +1,10 @@
 """`tanist up`: starting, being told to stop, ending by itself, against a fake of the peer."""
 
 import asyncio
+import contextlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +15,12 @@ from typing import ClassVar
 import pytest
 
 from tanist.config import ConfigError, PeerConfig, Problem
+from tanist.peer.application import Application, Context, command
+from tanist.peer.application.binding import bind
 from tanist.peer.application.loading import LoadError
+from tanist.peer.application.timers import TimerTable
 from tanist.peer.cli.exits import Exit, VerbError
+from tanist.peer.cli.standstill import place_of
 from tanist.peer.cli.up import serve
 from tanist.peer.status import Status, TermView
 from tanist.peer.storage.errors import DataLocked, JournalDamaged, JournalForeign
@@ -120,6 +127,68 @@ async def test_a_start_that_fails_is_one_sentence_and_a_status(error: Exception,
     assert named in raised.value.message
 
 
+def in_a_process(program: str) -> "subprocess.Popen[str]":
+    """A program that may have this module's `FakePeer` from `tests_fake`."""
+    load = f"""
+        import importlib.util, sys
+        spec = importlib.util.spec_from_file_location("tests_fake", {str(Path(__file__))!r})
+        sys.modules["tests_fake"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    """
+    running = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(load) + textwrap.dedent(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    assert "is up" in running.stdout.readline()
+    return running
+
+
+def test_a_loop_that_stands_still_is_told_of_and_can_be_interrupted() -> None:
+    program = """
+        import asyncio
+        from tanist.config import PeerConfig
+        from tanist.peer.cli import standstill, up
+        from tests_fake import FakePeer
+
+        standstill.STILL_S = standstill.LOOK_S = 0.2
+
+        class Stuck(FakePeer):
+            async def wait_stopped(self):
+                while True:
+                    pass
+
+        asyncio.run(up.serve(PeerConfig(), Stuck))
+    """
+    running = in_a_process(program)
+    assert running.stderr is not None
+    told = running.stderr.readline()
+    assert re.match(r"tanist: the event loop stands still for \d s, in Stuck\.wait_stopped at <string>:\d+\. ", told)
+    for _ in range(2):
+        # The second at the first's heels might be taken for one with it.
+        running.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(0.2)
+    running.communicate(timeout=10)
+    assert running.returncode == 130
+
+
+def test_the_place_is_the_line_of_an_applications_own_file() -> None:
+    class Slow(Application):
+        @command
+        def look(self, ctx: Context) -> None:
+            # Within a function of a library, here of Python's own.
+            json.dumps(object(), default=lambda _: seen.append(place_of(sys._getframe(0).f_back or sys._getframe(0))))
+
+    seen: list[str] = []
+    bound = bind("slow", Slow(), TimerTable()).operations["look"]
+    bound.run(bound.context, bound.decode(b"\x80"))
+    assert re.match(r".*Slow\.look.* at test_cli_up\.py:\d+$", seen[0])
+    assert place_of(sys._getframe(0)).startswith("test_the_place_is_the_line_of_an_applications_own_file at")
+
+
 def test_a_second_interrupt_ends_130_at_once() -> None:
     """In a process of its own, for it ends without a word."""
     program = """
@@ -135,20 +204,8 @@ def test_a_second_interrupt_ends_130_at_once() -> None:
 
         asyncio.run(serve(PeerConfig(), Stuck))
     """
-    load = f"""
-        import importlib.util, sys
-        spec = importlib.util.spec_from_file_location("tests_fake", {str(Path(__file__))!r})
-        sys.modules["tests_fake"] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    """
-    running = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(load) + textwrap.dedent(program)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    running = in_a_process(program)
     assert running.stdout is not None
-    assert "is up" in running.stdout.readline()
     running.send_signal(signal.SIGINT)
     while (line := running.stdout.readline().strip()) != "stopping":
         assert line, running.communicate()

@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from tanist.config import ConfigError, PeerConfig
@@ -14,6 +15,7 @@ from tanist.peer.cli.exits import Exit, VerbError
 from tanist.peer.cli.joining import introduction
 from tanist.peer.cli.output import complain, say
 from tanist.peer.cli.settings import load_settings, unusable
+from tanist.peer.cli.standstill import Standstill
 from tanist.peer.errors import CallError
 from tanist.peer.opening import exit_code
 from tanist.peer.status import Status
@@ -67,25 +69,29 @@ def run_peer(file: str | None, flags: Mapping[str, object]) -> int:
 async def serve(config: PeerConfig, make_peer: Callable[[], RunnablePeer]) -> int:
     """Start a peer, introduce it, and wait for a signal or its end; gives the exit status, or raises `VerbError`."""
     stopping = asyncio.Event()
-    _listen_for_signals(stopping)
-    try:
-        peer = make_peer()
-        if not await _first(asyncio.create_task(peer.start()), stopping):
-            await peer.stop(hand_over=False)
-            return Exit.OK
-        say(introduction(config, peer.status(), peer.http_address, peer.gateways))
-        sys.stdout.flush()
-        async with console_beside(config.console, peer.http_address):
-            ended = asyncio.create_task(peer.wait_stopped())
-            if await _first(ended, stopping):
-                return ended.result()
-        complain("handing over, then ending; Ctrl-C again ends at once")
-        await peer.stop(hand_over=True)
+    with _signals(stopping), Standstill():
+        try:
+            return await _served(config, make_peer, stopping)
+        except ConfigError as error:
+            raise unusable(error) from None
+        except (LoadError, StorageError, TransportError, CallError) as error:
+            raise VerbError(Exit(exit_code(error)), str(error)) from error
+
+
+async def _served(config: PeerConfig, make_peer: Callable[[], RunnablePeer], stopping: asyncio.Event) -> int:
+    peer = make_peer()
+    if not await _first(asyncio.create_task(peer.start()), stopping):
+        await peer.stop(hand_over=False)
         return Exit.OK
-    except ConfigError as error:
-        raise unusable(error) from None
-    except (LoadError, StorageError, TransportError, CallError) as error:
-        raise VerbError(Exit(exit_code(error)), str(error)) from error
+    say(introduction(config, peer.status(), peer.http_address, peer.gateways))
+    sys.stdout.flush()
+    async with console_beside(config.console, peer.http_address):
+        ended = asyncio.create_task(peer.wait_stopped())
+        if await _first(ended, stopping):
+            return ended.result()
+    complain("handing over, then ending; Ctrl-C again ends at once")
+    await peer.stop(hand_over=True)
+    return Exit.OK
 
 
 async def _first(working: asyncio.Task[Any], stopping: asyncio.Event) -> bool:
@@ -101,21 +107,30 @@ async def _first(working: asyncio.Task[Any], stopping: asyncio.Event) -> bool:
     return False
 
 
-def _listen_for_signals(stopping: asyncio.Event) -> None:
+@contextmanager
+def _signals(stopping: asyncio.Event) -> Iterator[None]:
     """SIGTERM and the first SIGINT end the peer in order, a further SIGINT at once."""
     loop = asyncio.get_running_loop()
+    interrupts = 0
 
-    def interrupted() -> None:
-        if stopping.is_set():
+    def interrupted(*_: object) -> None:
+        # Not a handler of the loop: one that stands still would never come to it.
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts > 1 or stopping.is_set():
             # At once means without a word to anybody: whoever is stuck in a hand-over wants just that.
             os._exit(Exit.INTERRUPTED)
-        stopping.set()
+        loop.call_soon_threadsafe(stopping.set)
 
-    if sys.platform == "win32":
-        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupted))
-        return
-    loop.add_signal_handler(signal.SIGINT, interrupted)
-    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    before = signal.signal(signal.SIGINT, interrupted)
+    if sys.platform != "win32":
+        loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if sys.platform != "win32":
+            loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _raise_file_limit() -> None:
