@@ -280,6 +280,13 @@ async def test_two_pages_in_a_real_browser_follow_a_call_a_button_and_a_peer_tha
         await pages[0].click_on("#off")
         for page in pages:
             await until(page, "The lantern is dark")
+        assert await pages[0].value("document.querySelectorAll('button').length") == 3
+        await pages[0].value("document.getElementById('color').value = '#00ff00'")
+        await pages[0].click_on("#paint")
+        await pages[0].click_on("#on")
+        await until(pages[1], "The lantern shines, #00ff00")
+        await pages[0].click_on("#off")
+        await until(pages[1], "The lantern is dark")
         api = first.gateways["lantern=api"]
         await first.stop()
         again = {"gateway": [f"lantern=page:{address}", f"lantern=api:{api}"]}
@@ -288,5 +295,5 @@ async def test_two_pages_in_a_real_browser_follow_a_call_a_button_and_a_peer_tha
             while await pages[1].value("document.getElementById('said').textContent"):
                 await asyncio.sleep(0.02)
         await pages[1].click_on("#on")
-        await until(pages[0], "The lantern shines, #ff0000")
+        await until(pages[0], "The lantern shines, #00ff00")
         assert not [c for page in pages for c in page.complaints if "WebSocket" not in c and "ERR_CONNECTION" not in c]

@@ -12,12 +12,11 @@ svg { width: 100%; height: auto; }
 .off #glow { opacity: 0; }
 .off #glass { fill: #3a3a3a; }
 form { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem; }
-button, label { min-height: 3rem; border-radius: .6rem; border: 2px solid var(--ink); background: none; color: inherit;
+button, input { min-height: 3rem; border-radius: .6rem; border: 2px solid var(--ink); background: none; color: inherit;
   font: inherit; cursor: pointer; }
-button:hover, label:hover { background: color-mix(in srgb, var(--ink) 12%, transparent); }
-button:focus-visible, label:focus-within { outline: 3px solid #0b66c3; outline-offset: 2px; }
-label { grid-column: 1 / 3; display: flex; align-items: center; justify-content: center; gap: .6rem; }
-input[type=color] { width: 3rem; height: 2rem; border: 0; padding: 0; background: none; }
+button:hover, input:hover { background: color-mix(in srgb, var(--ink) 12%, transparent); }
+button:focus-visible, input:focus-visible { outline: 3px solid #0b66c3; outline-offset: 2px; }
+input { width: 100%; padding: .4rem; }
 #said { min-height: 1.5rem; }
 """
 
@@ -55,7 +54,7 @@ function connect() {
 $("on").onclick = () => tell("ON");
 $("off").onclick = () => tell("OFF");
 $("color").oninput = () => { picking = true; };
-$("color").onchange = () => { picking = false; tell("COLOR", $("color").value.slice(1)); };
+$("color").onchange = $("paint").onclick = () => { picking = false; tell("COLOR", $("color").value.slice(1)); };
 document.querySelector("form").onsubmit = event => event.preventDefault();
 connect();
 """
@@ -80,6 +79,7 @@ def page(api_port: int) -> str:
 <title>The lantern</title><style>{STYLE}</style></head>
 <body class="off" data-api="{api_port}"><main>{LANTERN}
 <form><button id="on" type="button">On</button><button id="off" type="button">Off</button>
-<label>Colour <input id="color" type="color" value="#ffffff"></label></form>
+<button id="paint" type="button">Colour</button>
+<input id="color" type="color" value="#ffffff" aria-label="Which colour"></form>
 <p id="said" role="status" aria-live="polite"></p></main><script>{SCRIPT}</script></body></html>
 """
