@@ -15,6 +15,7 @@ import pytest
 from tanist.config import load
 from tanist.peer.gateways import http_connections, small_http, turngame
 from tanist.peer.peer import Peer
+from tanist.transport.errors import ListenError
 
 DEADLINE_S = 20.0
 EMPTY = [[" "] * 3 for _ in range(3)]
@@ -23,8 +24,8 @@ JOIN = b'POST /join HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n{"uid": "cu
 
 @contextlib.asynccontextmanager
 async def running(folder: Path, name: str = "a", **flags: object) -> AsyncIterator[Peer]:
-    given = {"data": str(folder / name), "name": name, "pace": "fast", "app": ["tictactoe"], **flags}
-    given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", "gateway": ["tictactoe=turngame:0"]}
+    given: dict[str, object] = {"data": str(folder / name), "name": name, "pace": "fast", "app": ["tictactoe"]}
+    given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", "gateway": ["tictactoe=turngame:0"], **flags}
     async with Peer(load(None, {}, given).config) as peer:
         yield peer
 
@@ -173,6 +174,21 @@ async def test_one_connection_too_many_is_told_so_in_the_games_own_words(
             status, told = await other.get("/ping")
         assert status == 400 and "too many" in told["error"]
         assert (await table.get("/ping"))[0] == 200, "nobody else is harmed"
+
+
+async def test_a_server_that_listens_everywhere_is_where_it_was_reached(tmp_path: Path) -> None:
+    async with running(tmp_path, gateway=["tictactoe=turngame:0.0.0.0:0"]) as peer, tables(peer) as (table,):
+        table.url = table.url.replace("0.0.0.0", "127.0.0.1")
+        assert (await table.get("/ping"))[1]["url"] == table.url
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer:
+        taken = peer.gateways["tictactoe=turngame"]
+        for gateway in (f"tictactoe=turngame:{taken}", f"tictactoe=line:{taken}"):
+            with pytest.raises(ListenError, match=f"{taken}: the address is in use by another process"):
+                async with running(tmp_path, "b", gateway=[gateway]):
+                    pass
 
 
 async def test_who_connects_and_says_nothing_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ async def bind(address: str, resolver: Resolver, backlog: int) -> socket.socket:
     try:
         return _bind(chosen, backlog)
     except OSError as error:
-        raise ListenError(address, _why_not(error)) from error
+        raise ListenError(address, why_not(error)) from error
 
 
 def bound_address(sock: socket.socket) -> str:
@@ -120,7 +120,8 @@ def _bind(address: SocketAddress, backlog: int) -> socket.socket:
     return sock
 
 
-def _why_not(error: OSError) -> str:
+def why_not(error: OSError) -> str:
+    """Why nobody can listen at an address, and what to do."""
     match error.errno:
         case errno.EADDRINUSE:
             return "the address is in use by another process; stop that one or give another port"

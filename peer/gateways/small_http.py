@@ -14,6 +14,7 @@ from tanist.peer.gateways.knowing import Knowing
 from tanist.peer.gateways.tcp import Serving
 from tanist.transport.address import format_address, parse_address
 from tanist.transport.errors import ListenError
+from tanist.transport.listener import why_not
 
 CONNECTIONS_MAX = 256
 """Connections of one such server."""
@@ -63,7 +64,7 @@ class SmallHttpGateway:
         try:
             self._listener = await asyncio.get_running_loop().create_server(self._server, host, port)
         except OSError as error:
-            raise ListenError(self._address, (error.strerror or str(error)).lower()) from None
+            raise ListenError(self._address, why_not(error)) from None
         self._sweeper = asyncio.create_task(self._server.sweep())
         bound_host, bound_port, *_ = self._listener.sockets[0].getsockname()
         address = format_address(bound_host, bound_port)

@@ -26,6 +26,7 @@ from tanist.peer.gateways.knowing import Knowing
 from tanist.peer.status import Receipt, Status
 from tanist.transport.address import format_address, parse_address
 from tanist.transport.errors import ListenError
+from tanist.transport.listener import why_not
 
 CONNECTIONS_MAX = 1024
 """Connections of one gateway: each may hold `READ_BYTES_MAX` and `UNREAD_BYTES_MAX`."""
@@ -284,7 +285,7 @@ class TcpGateway:
         try:
             self._listener = await asyncio.start_server(self._came, host, port, limit=READ_BYTES_MAX, backlog=BACKLOG)
         except OSError as error:
-            raise ListenError(self._address, (error.strerror or str(error)).lower()) from None
+            raise ListenError(self._address, why_not(error)) from None
         bound_host, bound_port, *_ = self._listener.sockets[0].getsockname()
         return format_address(bound_host, bound_port)
 

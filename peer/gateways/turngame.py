@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from tanist.config.addresses import WILDCARDS
 from tanist.election.roles import Role
 from tanist.peer.apps.table import ABSENT_S
 from tanist.peer.errors import BadRequest, CallError, NotFound
@@ -19,6 +20,7 @@ from tanist.peer.gateways.http_answers import JsonAnswer
 from tanist.peer.gateways.http_requests import read_body
 from tanist.peer.gateways.small_http import SmallHttpGateway
 from tanist.peer.gateways.tcp import Serving
+from tanist.transport.address import parse_address
 
 CALL_S = 10.0
 """Seconds for which a move waits for a server."""
@@ -57,7 +59,7 @@ class TurnGameGateway(SmallHttpGateway):
             case "GET" | "HEAD", "/":
                 return GREETING
             case "GET" | "HEAD", "/ping":
-                return {"url": self.url, "is_main": self.peer.status().role == Role.SERVER}
+                return {"url": self._url(request), "is_main": self.peer.status().role == Role.SERVER}
             case "GET" | "HEAD", "/status":
                 table = await self._table()
                 if table["alone"]:
@@ -77,6 +79,11 @@ class TurnGameGateway(SmallHttpGateway):
                 table = await self._call("put", _text(given, "uid"), _cell(given, "row"), _cell(given, "col"))
                 return {"board": _board(table), **_end(table)}
         raise NotFound("there are GET /, /ping, /status, /move and POST /join, /move")
+
+    def _url(self, request: web.BaseRequest) -> str:
+        """Where this server is: as it was reached, where it listens everywhere."""
+        everywhere = parse_address(self.url.removeprefix("http://"))[0] in WILDCARDS
+        return f"http://{request.host}" if everywhere else self.url
 
     def _tell_end(self) -> None:
         """The mover knew; whoever asks first now is the other. The answer does not wait until all know that."""
