@@ -1,5 +1,6 @@
 """The verbs of `tanist`: what each takes, and who carries it out. Run one with `run`."""
 
+import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -463,6 +464,13 @@ def version() -> int:
     return Exit.OK
 
 
+def _flowing(doc: str) -> str:
+    """A docstring whose paragraphs have no line breaks of their own: the terminal makes them."""
+    paragraphs = inspect.cleandoc(doc).split("\n\n")
+    return "\n\n".join(p if "\n " in p or p.startswith(" ") else p.replace("\n", " ") for p in paragraphs)
+
+
 for _verb in (*app.subapps, *config.subapps, *log.subapps):
+    _verb.help = _flowing(_verb.help)
     # The statuses are the same for all: they stand in the help of tanist itself, once.
     _verb.help_epilogue = ""
