@@ -1,7 +1,10 @@
 """Names and texts, as all applications take them."""
 
+from pathlib import Path
+
 import pytest
 
+from tanist.peer import apps
 from tanist.peer.application import Refused
 from tanist.peer.apps.checks import NAME_LENGTH_MAX, checked_name, checked_text
 
@@ -26,3 +29,8 @@ def test_a_text_is_one_line() -> None:
         with pytest.raises(Refused) as caught:
             checked_text(text, 10, "post")
         assert caught.value.code == "bad_post"
+
+
+def test_each_application_is_a_small_file() -> None:
+    long = {file.name for file in Path(str(apps.__file__)).parent.glob("*.py") if file.read_text().count("\n") > 150}
+    assert not long, "business logic only, in 150 lines at the most: the rest is the framework's"
