@@ -41,6 +41,13 @@ def test_low_first_bids_are_refused(room: Room, amount: str) -> None:
     assert room.refused("a", "bid", amount) == "bad_amount"
 
 
+def test_a_lot_that_starts_at_nothing_takes_any_bid_but_none(room: Room) -> None:
+    room.call("c", "open", "vase", "0", "30")
+    assert room.refused("a", "bid", "0") == "bad_amount"
+    assert room.call("a", "bid", "1") == "OK"
+    assert room.refused("b", "bid", "1") == "bad_amount"
+
+
 def test_low_equal_and_strange_bids_are_refused(room: Room) -> None:
     room.call("c", "open", "vase", "10", "30")
     room.call("a", "bid", "20")
@@ -95,7 +102,8 @@ def test_a_bid_stands_when_its_bidder_has_left(room: Room) -> None:
     ("name", "start", "seconds", "code"),
     [
         ("", "1", "1", "bad_lot"),
-        ("vase", "0", "1", "bad_amount"),
+        ("vase", "-1", "1", "bad_amount"),
+        ("vase", str(AMOUNT_MAX + 1), "1", "bad_amount"),
         ("vase", "1", "0", "bad_seconds"),
         ("vase", "1", "nan", "bad_seconds"),
         ("vase", "1", "1e9", "bad_seconds"),

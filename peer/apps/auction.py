@@ -76,8 +76,8 @@ class Auction(Named):
             raise Refused("Only the auctioneer opens a lot", "not_auctioneer")
         if self.current is not None:
             raise Refused(f"{self.current.name} is for sale", "lot_open")
-        if not 1 <= start <= AMOUNT_MAX:
-            raise Refused(f"A lot starts at 1 to {AMOUNT_MAX}", "bad_amount")
+        if not 0 <= start <= AMOUNT_MAX:
+            raise Refused(f"A lot starts at 0 to {AMOUNT_MAX}", "bad_amount")
         if not 0 < seconds <= SECONDS_MAX:
             raise Refused(f"A lot is open for more than 0 and at most {SECONDS_MAX:.0f} seconds", "bad_seconds")
         ctx.after(seconds, self.close_lot)
@@ -95,7 +95,7 @@ class Auction(Named):
     def bid(self, ctx: Context, amount: int) -> str:
         """Bid more than the others."""
         bidder, lot = self.caller(ctx), self._open_lot()
-        least = lot.best + 1 if lot.best else lot.start
+        least = max(lot.best + 1, lot.start)
         if ctx.time_ns >= lot.ends_ns:
             raise Refused("Time is up", "too_late")
         if not least <= amount <= AMOUNT_MAX:

@@ -6,8 +6,6 @@ from tanist.peer.application import Application, Asking, Context, Counted, Refus
 from tanist.peer.apps.checks import checked_name, checked_text
 from tanist.peer.apps.passwords import PASSWORD_LENGTH_MAX, Tries, hashed, new_salt
 
-PASSWORD_LENGTH_MIN = 4
-"""Characters of a password: fewer are guessed within the tries that there are."""
 ACCOUNTS_MAX = 10_000
 """Accounts kept."""
 NOTE_LENGTH_MAX = 1000
@@ -136,6 +134,6 @@ class Auth(Application):
 
 
 def _checked(password: str) -> str:
-    if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
-        raise Refused(f"A password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters", "bad_password")
+    if not 0 < len(password) <= PASSWORD_LENGTH_MAX:
+        raise Refused(f"A password has 1 to {PASSWORD_LENGTH_MAX} characters", "bad_password")
     return password
