@@ -31,7 +31,7 @@ export default function Auction({link}) {
   const [act, said] = useDoing(link);
   useConnection(link);
   const {name} = link.introduced('join') || {};
-  const open = lot.result, least = open ? open.best ? open.best + 1 : open.start : 0;
+  const open = lot.result, least = open ? Math.max(open.best + 1, open.start) : 0;
   return html`<div class="grid"><section aria-labelledby="lot">
     <div role="status"><h2 id="lot" class="big">${open ? open.name : 'No lot is open'}</h2></div>
     ${open ? html`<${Lot} link=${link} lot=${open} />` : html`<p class="soft">Somebody has to open one, below.</p>`}
