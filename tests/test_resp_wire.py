@@ -46,6 +46,18 @@ def test_inline_commands_and_empty_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (rb'SET k "\x00\xfFa\n\"\\"', [b"SET", b"k", b'\x00\xffa\n"\\']),
+        (rb"SET k 'it\'s \n' x\y", [b"SET", b"k", rb"it's \n", rb"x\y"]),
+        (b"""SET "" '' a"b c" """, [b"SET", b"", b"", b"ab c"]),
+    ],
+)
+def test_inline_quotes_mean_what_they_mean_elsewhere(line: bytes, words: list[bytes]) -> None:
+    assert list(Commands().feed(line + b"\r\n")) == [words]
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"*1\r\n:5\r\n",
@@ -57,6 +69,8 @@ def test_inline_commands_and_empty_lines() -> None:
         b"*1\r\n$-1\r\n",
         b"*1\r\n$1\r\nab\r\n",
         b'SET "k\r\n',
+        b'SET "k"x\r\n',
+        b"SET 'k\\'\r\n",
         b"x" * (INLINE_BYTES_MAX + 1),
         b"*9\r\n"
         + (b"$%d\r\n" % BULK_BYTES_MAX + bytes(BULK_BYTES_MAX) + b"\r\n") * (COMMAND_BYTES_MAX // BULK_BYTES_MAX + 1),

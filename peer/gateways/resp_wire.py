@@ -1,6 +1,6 @@
 """The bytes of RESP, the protocol of redis clients: commands in, as arrays or inline; answers out, version 2 or 3."""
 
-import shlex
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +12,12 @@ COMMAND_BYTES_MAX = 4 << 20
 """Bytes of one command that are held while it comes."""
 INLINE_BYTES_MAX = 64 * 1024
 """Bytes of an inline command, or of a line that announces a length."""
+
+_QUOTES = rb"""\"(?P<double>(?:[^"\\]|\\.)*)"(?=\s|$)|'(?P<single>(?:[^'\\]|\\'|\\(?!'))*)'(?=\s|$)"""
+_QUOTED = re.compile(_QUOTES, re.DOTALL)
+_WORD = re.compile(rb"""((?:[^\s"']|%b)+)\s*""" % _QUOTES, re.DOTALL)
+_ESCAPED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_MEANT = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
 
 
 class ProtocolError(Exception):
@@ -93,11 +99,22 @@ def _number(digits: bytearray, most: int, what: str) -> int:
 def _inline(line: bytes) -> list[bytes]:
     if len(line) > INLINE_BYTES_MAX:
         raise ProtocolError("too big inline request")
-    try:
-        # Latin-1 gives each byte a character, so that any bytes come back as they were.
-        return [word.encode("latin-1") for word in shlex.split(line.decode("latin-1"))]
-    except ValueError:
-        raise ProtocolError("unbalanced quotes in request") from None
+    words, at, line = [], 0, line.strip()
+    while at < len(line):
+        word = _WORD.match(line, at)
+        if word is None:
+            raise ProtocolError("unbalanced quotes in request")
+        words.append(_QUOTED.sub(_unquoted, word[1]))
+        at = word.end()
+    return words
+
+
+def _unquoted(part: re.Match[bytes]) -> bytes:
+    if part["single"] is not None:
+        return part["single"].replace(b"\\'", b"'")
+    return _ESCAPED.sub(
+        lambda one: bytes.fromhex(one[1].decode()) if one[1] else _MEANT.get(one[2], one[2]), part["double"]
+    )
 
 
 def encode(answer: Any, version: int) -> bytes:
