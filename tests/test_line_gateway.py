@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, cast
 
 import pytest
 
@@ -16,10 +16,12 @@ from tanist.peer.application.loading import load_application
 from tanist.peer.errors import BadRequest, NoServer, NotFound
 from tanist.peer.gateways import tcp, words
 from tanist.peer.gateways.line import answer, error
-from tanist.peer.gateways.tcp import CONNECTIONS_MAX, READ_BYTES_MAX
+from tanist.peer.gateways.tcp import CONNECTIONS_MAX, READ_BYTES_MAX, Connection
 from tanist.peer.peer import Peer
 
 DEADLINE_S = 20.0
+FLOOD = 500
+"""Lines that come at once."""
 
 
 class Nc:
@@ -62,8 +64,8 @@ class Nc:
 @contextlib.asynccontextmanager
 async def running(folder: Path, name: str = "a", **flags: object) -> AsyncIterator[Peer]:
     apps = ["chat", "calculator", "kv", "poll"]
-    given = {"data": str(folder / name), "name": name, "pace": "fast", "app": apps, **flags}
-    given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", "gateway": [f"{app}=line:0" for app in apps]}
+    given: dict[str, object] = {"data": str(folder / name), "name": name, "pace": "fast", "app": apps}
+    given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", "gateway": [f"{app}=line:0" for app in apps], **flags}
     async with Peer(load(None, {}, given).config) as peer:
         yield peer
 
@@ -162,6 +164,28 @@ async def test_input_meant_to_harm_ends_its_own_connection_at_most(tmp_path: Pat
             nc.close()
 
 
+async def test_a_flood_lets_others_have_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "TURN_S", 0.0)
+    async with running(tmp_path, gateway=["kv=line:0", "kv=resp:0"]) as peer:
+        for protocol, asked, answer in (("line", b"SIZE\n", "OK 0\n"), ("resp", b"DBSIZE\n", ":0\r\n")):
+            nc = await Nc.to(peer.gateways[f"kv={protocol}"])
+            assert await nc.ask(asked.decode().strip()) == answer.strip("\n")
+            turns = 0
+
+            async def others() -> None:
+                nonlocal turns
+                while True:
+                    await asyncio.sleep(0)
+                    turns += 1
+
+            other = asyncio.create_task(others())
+            nc.write(asked * FLOOD)
+            assert [await nc.line() for _ in range(FLOOD)] == [answer] * FLOOD
+            other.cancel()
+            assert turns >= FLOOD, "what has come already is not answered all at once"
+            nc.close()
+
+
 async def test_half_a_command_is_not_done(tmp_path: Path) -> None:
     async with running(tmp_path) as peer:
         cut, well = [await Nc.to(peer.gateways["kv=line"]) for _ in range(2)]
@@ -201,6 +225,22 @@ async def test_the_system_notices_a_machine_that_is_gone(tmp_path: Path) -> None
         )
         assert idle + every * count == unheard_ms / 1000 == tcp.GONE_S
         nc.close()
+
+
+class GoneWriter:
+    """What is left of a client that was reset, as uvloop has it."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> None:
+        raise RuntimeError("the handler is closed")
+
+
+async def test_nothing_is_said_to_one_who_is_gone() -> None:
+    connection = Connection("chat", cast(Any, None), asyncio.StreamReader(), cast(Any, GoneWriter()))
+    connection.send(b"an event\n")
+    await connection.send_all(b"an answer\n")
 
 
 async def test_more_connections_than_there_is_room_for_are_told_so(tmp_path: Path) -> None:

@@ -209,6 +209,7 @@ async def _converse(connection: Connection, client: RespClient) -> None:
         data = await connection.some()
     while data:
         for command in commands.feed(data):
+            await connection.give_way()
             await client.take(command)
             if client.quitting:
                 return

@@ -34,6 +34,9 @@ READ_BYTES_MAX = 64 * 1024
 """Bytes read ahead of what is being worked on; also the longest line."""
 UNREAD_BYTES_MAX = 1 << 20
 """Bytes that wait for a client to read them; beyond it is not waited for any longer."""
+TURN_S = 0.001
+"""Seconds for which a connection is worked on before all others, and the peer itself, have their turn: what it sent
+ahead is there without waiting."""
 STALL_S = 20.0
 """Seconds in which a client must take something of what waits for it, where its protocol waits for that."""
 SILENT_S = 300.0
@@ -112,6 +115,7 @@ class Connection:
         self._writer = writer
         self._held: bytearray | None = None
         """What is to be sent after the bytes that are on their way; None while none are."""
+        self._turn_began = 0.0
         self.ended = False
         self.state: object = None
         """What its protocol keeps of it."""
@@ -152,6 +156,7 @@ class Connection:
             except TimeoutError:
                 return
             limit_s = None
+            await self.give_way()
             yield line[:-1].removesuffix(b"\r")
 
     async def exactly(self, count: int) -> bytes:
@@ -159,11 +164,19 @@ class Connection:
         # What is there already is given without a pause: thousands of requests glued together by a few clients would
         # have the loop for themselves, for so long that this peer is taken for dead.
         await asyncio.sleep(0)
+        await self.give_way()
         return await self._reader.readexactly(count)
 
     def incoming(self, count: int) -> Incoming:
         """So many bytes that come now, as they are."""
         return Incoming(self._reader, count)
+
+    async def give_way(self) -> None:
+        """Let all others have their turn, once this has had its own: a flood of one is no standstill of all."""
+        now = asyncio.get_running_loop().time()
+        if now - self._turn_began >= TURN_S:
+            await asyncio.sleep(0)
+            self._turn_began = asyncio.get_running_loop().time()
 
     async def some(self) -> bytes:
         """Whatever has come; b"" at the end."""
@@ -171,7 +184,7 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Send; never waits. A client that leaves too much unread is ended."""
-        if self.ended:
+        if self._gone():
             return
         if self._held is not None:
             self._held += data
@@ -184,7 +197,7 @@ class Connection:
 
     async def send_all(self, data: bytes) -> None:
         """Send, and return when there is room for more; a client that takes nothing for `STALL_S` is ended."""
-        if self.ended:
+        if self._gone():
             return
         self._writer.write(data)
         try:
@@ -211,6 +224,10 @@ class Connection:
             async with asyncio.timeout(END_S):
                 while await self._reader.read(READ_BYTES_MAX):
                     pass
+
+    def _gone(self) -> bool:
+        """Whether nothing reaches the client any more; not every event loop lets it be written to then."""
+        return self.ended or self._writer.is_closing()
 
     def abort(self) -> None:
         """End at once; what waits is not sent."""
