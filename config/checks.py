@@ -7,6 +7,7 @@ from tanist.config.addresses import overlap
 from tanist.config.keys import PROFILE
 from tanist.config.problems import Origin, Problem
 from tanist.config.schema import PeerConfig
+from tanist.config.specs import FIRST_APPS
 from tanist.election.settings import Safety, pace_problems
 from tanist.transport.settings import settings_problems
 
@@ -62,8 +63,8 @@ def _sync(config: PeerConfig) -> Iterator[Finding]:
 
 
 def _applications(config: PeerConfig) -> Iterator[Finding]:
-    names = [app.name for app in config.apps]
-    running = f"this peer runs {', '.join(names)}" if names else "this peer runs none"
+    names = [app.name for app in config.apps] or FIRST_APPS
+    running = f"this peer runs {', '.join(names)}"
     for gateway in config.gateways:
         if gateway.app not in names:
             yield (

@@ -12,6 +12,8 @@ from tanist.config.problems import Problem
 from tanist.config.values import Invalid, invalid, listing, settings, text
 from tanist.transport.address import PORT_MAX, format_address
 
+FIRST_APPS = ("chat", "counter", "kv")
+"""What a peer runs that was given none: a first cluster has something to play with."""
 APPS_MAX = 64
 """Applications of a peer: each is named in every hello."""
 GATEWAYS_MAX = 64

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tanist.config import ConfigError, PeerConfig
-from tanist.config.specs import App
+from tanist.config.specs import FIRST_APPS, App
 from tanist.election.entries import Kind, Proposal
 from tanist.election.events import Event
 from tanist.election.history import NO_TERM
@@ -19,7 +19,7 @@ from tanist.election.ready import Submit
 from tanist.election.roles import Role
 from tanist.peer.application.agreed import SETTINGS, USE, Agreed, app_of, settings_body
 from tanist.peer.application.api import Application
-from tanist.peer.application.loading import FIRST, load_application
+from tanist.peer.application.loading import LoadError, load_application
 from tanist.peer.application.settings import differing, encode_settings, no_settings, read_settings, with_own
 from tanist.peer.application.specification import describe
 from tanist.peer.calls import Calls
@@ -42,7 +42,7 @@ def load_applications(config: PeerConfig, applications: dict[str, Application]) 
 
     Raises LoadError; ConfigError with all that is wrong with settings.
     """
-    named = config.apps or tuple(App(spec=spec) for spec in ([] if applications else FIRST))
+    named = config.apps or tuple(App(spec=spec) for spec in ([] if applications else FIRST_APPS))
     given: dict[str, App] = {}
     for app in named:
         name = app.spec
@@ -62,6 +62,10 @@ def load_applications(config: PeerConfig, applications: dict[str, Application]) 
             problems += error.problems
     if problems:
         raise ConfigError(problems)
+    for gateway in config.gateways:
+        if gateway.app not in applications:
+            running = ", ".join(applications)
+            raise LoadError(f'gateways: "{gateway}" needs the application "{gateway.app}": this peer runs {running}')
     return own
 
 

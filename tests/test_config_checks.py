@@ -44,7 +44,8 @@ def test_the_commit_set_is_part_of_the_fallback_list() -> None:
 
 
 def test_a_gateway_and_a_console_need_their_application() -> None:
-    assert 'needs the application "kv": this peer runs none' in refusal(gateway=["kv=resp:6380"])
+    assert 'needs the application "poll": this peer runs chat, counter, kv' in refusal(gateway=["poll=line:7500"])
+    accepted(gateway=["kv=resp:6380"], console="chat")
     assert "this peer runs kv" in refusal(app=["kv"], console="chat")
     accepted(app=["kv", "notes.py:Notes"], gateway=["kv=resp:6380", "notes=line:6381"], console="notes")
 

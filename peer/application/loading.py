@@ -41,8 +41,6 @@ BUILT_IN = {
     "upload": "tanist.peer.apps.upload:Upload",
 }
 """The applications that come along, by name."""
-FIRST = ("chat", "counter", "kv")
-"""What a peer runs that was given none: a first cluster has something to play with."""
 
 _MODULE_PREFIX = "tanist_app_"
 """Modules made of a user's files are called so: a `notes.py` must not hide a library of that name."""
