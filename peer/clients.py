@@ -46,10 +46,9 @@ class Client:
 
     async def call(self, app: str, command: str, given: Given, *, key: str = "", timeout_s: float = 10.0) -> Reply:
         """Have a command done. Raises what `Peer.call` raises."""
-        ends = asyncio.get_running_loop().time() + timeout_s
         arguments, digest = await self._clients.prepared(app, command, given, self, key, timeout_s)
-        left_s = max(0.0, ends - asyncio.get_running_loop().time())
-        return await self.calls.call(app, command, arguments, key, left_s, given=digest)
+        # From here on: what a preparation reads and uploads may take longer than that.
+        return await self.calls.call(app, command, arguments, key, timeout_s, given=digest)
 
     def query(self, app: str, name: str, given: Given, *, internal: bool = False) -> Any:
         """A query's answer from this peer's state, with this client's session; internal ones only if `internal`.

@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tanist.config import load
 from tanist.election.ready import Apply
 from tanist.peer.apps import passwords
+from tanist.peer.calls import Calls
 from tanist.peer.clients import CLIENTS_MAX, Client
 from tanist.peer.errors import CallError, KeyReused, NotFound, Overloaded, Refused
 from tanist.peer.peer import Peer
+from tanist.peer.status import Reply
 
 DEADLINE_S = 20.0
 
@@ -94,6 +97,20 @@ async def test_a_prepared_command_that_is_repeated_under_its_key_gets_its_first_
                 await call(command, *given[:-1], "different")
         snapshot = a.machine.snapshot()
         assert not [secret for secret in (b"word", b"0ther", b"different") if secret in snapshot]
+
+
+async def test_the_time_of_a_preparation_is_not_its_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[float] = []
+
+    def call(of: Calls, *given: Any, **digest: Any) -> asyncio.Future[Reply]:
+        left.append(given[-1])
+        return sent(of, *given, **digest)
+
+    sent = Calls.call
+    monkeypatch.setattr(Calls, "call", call)
+    async with running(tmp_path, "a", app=["auth"]) as a:
+        assert (await a.call("auth", "register", "anna", "word", timeout_s=9.0)).result == "OK"
+    assert left == [9.0]
 
 
 async def test_a_preparation_sees_what_was_told_at_another_peer_a_moment_ago(
