@@ -57,6 +57,13 @@ async def test_it_is_asked_for_again_until_something_else_is(monkeypatch: pytest
         watched.turn_to("BOARD")
         assert watched.drawn(10, 80) == [], "not what was watched before"
         await until(lambda: watched.drawn(10, 80)[:1] == ["BOARD 1"])
+        monkeypatch.setattr(watching, "AGAIN_S", DEADLINE_S)
+        watched.turn_to("MOVES")
+        await until(lambda: watched.drawn(10, 80)[:1] == ["MOVES 1"])
+        # What happens, or is done, may have changed it, and seldom comes alone.
+        watched.look()
+        watched.look()
+        await until(lambda: watched.drawn(10, 80)[:1] == ["MOVES 2"])
         watched.turn_to("")
         assert watched.drawn(10, 80) == []
     finally:

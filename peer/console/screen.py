@@ -47,6 +47,8 @@ class Screen:
     def event(self, line: str) -> None:
         """Something happened in the application."""
         self._above.say(f"» {printable(line)}")
+        if self._watching is not None:
+            self._watching.look()
 
     def news(self, text: str) -> None:
         """Something about the connection or the cluster."""
@@ -161,6 +163,8 @@ class Screen:
             self.say(*drawn(operation, answer, self._paint, self._coloured))
             self._lines.task_done()
             self._session.app.invalidate()
+            if self._watching is not None:
+                self._watching.look()
 
     def _below(self, remote: "Remote", signatures: Signatures) -> FormattedText:
         """The line at the bottom: what the line is to look like, and where the console is."""

@@ -9,6 +9,8 @@ from tanist.peer.electionlog.terminal import printable
 
 AGAIN_S = 2.0
 """Seconds between two looks: machines report every 2 s to `hosts`, so their table is 4 s old at most."""
+SOON_S = 0.1
+"""Seconds from what may have changed the answer to the next look: such things seldom come alone."""
 
 
 class Watching:
@@ -21,12 +23,22 @@ class Watching:
         self._line = ""
         self._lines: list[str] = []
         self._turned = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
 
     def turn_to(self, line: str) -> None:
         """Watch what a line asks for; "" is nothing."""
         self._line, self._lines = line, []
         self._turned.set()
         self._changed()
+
+    def look(self) -> None:
+        """Look again soon: something happened that may have changed it."""
+        if self._line and self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(SOON_S, self._now)
+
+    def _now(self) -> None:
+        self._soon = None
+        self._turned.set()
 
     async def run(self) -> None:
         """Ask for it until cancelled."""
