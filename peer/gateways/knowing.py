@@ -22,6 +22,7 @@ class Knowing:
         self._status = status
         self._knows = False
         self._from = 1
+        self._turn = asyncio.Lock()
 
     async def wait(self, fork: int | None = None) -> bool:
         """Wait until it does, but no longer than `KNOWN_S`; whether it does. At once when it has before.
@@ -30,8 +31,13 @@ class Knowing:
         """
         if fork is not None:
             self._knows, self._from = False, max(1, fork)
+        end = asyncio.get_running_loop().time() + KNOWN_S
+        # In turn: who came first goes on first, and hears what those who came later do.
+        async with self._turn:
+            return await self._look(end)
+
+    async def _look(self, end: float) -> bool:
         loop = asyncio.get_running_loop()
-        end = loop.time() + KNOWN_S
         while not self._knows:
             self._knows = self._status().applied >= self._from
             if not self._knows:

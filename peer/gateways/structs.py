@@ -57,9 +57,10 @@ def calculated(word: bytes, a: int, b: int) -> int | float | bool | None:
 
 
 class PositionsGateway(TcpGateway):
-    """Takes positions, and tells everybody all of them."""
+    """Takes positions, and tells everybody all of them, from when they come."""
 
     protocol = "struct"
+    reads = False
 
     async def serve(self, connection: Connection) -> None:
         """Take one position after another. Whoever only looks on says nothing, for as long as they like."""
