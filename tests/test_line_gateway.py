@@ -123,6 +123,20 @@ async def test_answers_of_one_line_of_several_and_of_none(tmp_path: Path) -> Non
             nc.close()
 
 
+async def test_the_answer_comes_before_what_the_command_made_happen(tmp_path: Path) -> None:
+    async with running(tmp_path, app=["rps"], gateway=["rps=line:0"]) as peer:
+        one, two = [await Nc.to(peer.gateways["rps=line"]) for _ in range(2)]
+        assert await one.ask("MOVE rock") == "OK"
+        assert await two.ask("MOVE paper") == "OK"
+        assert [await one.line(), await two.line()] == ["lose\n", "win\n"]
+        for _ in range(20):
+            assert await two.ask("MOVE paper") == "OK"
+            assert [await one.line(), await one.ask("MOVE paper")] == ["Your opponent has moved\n", "OK"]
+            assert [await one.line(), await two.line()] == ["draw\n", "draw\n"]
+        for nc in (one, two):
+            nc.close()
+
+
 async def test_a_failover_is_a_delay_and_the_connection_stays(tmp_path: Path) -> None:
     async with running(tmp_path, "a") as a, running(tmp_path, "b", peer=[a.address]) as b:
         nc = await Nc.to(b.gateways["chat=line"])

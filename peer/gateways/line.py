@@ -48,7 +48,11 @@ class LineGateway(TcpGateway):
                         connection.send(error(f"at most {BLOB_BYTES_MAX} bytes are kept; the connection ends"))
                         await connection.linger()
                         return
-                    connection.send(await self._answer(connection, raw, size))
+                    told = b""
+                    try:
+                        told = await self._answer(connection, raw, size)
+                    finally:
+                        connection.release(told)
                 if connection.ended:
                     return
         except (TooLong, CutOff) as wrong:
@@ -78,6 +82,8 @@ class LineGateway(TcpGateway):
         if operation.blob is not None:
             given[-1] = await connection.upload(incoming)
         if operation.is_command:
+            # The answer comes first, and then what the command made happen: who asks reads one line.
+            connection.hold()
             result = await connection.call(operation.name, *given)
         else:
             result = connection.query(operation.name, *given)

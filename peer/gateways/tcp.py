@@ -208,13 +208,22 @@ class Connection:
 
     async def send_whole(self, pieces: Sequence[bytes]) -> None:
         """Send piece by piece, each when there is room for it; what is sent meanwhile comes after."""
-        self._held = bytearray()
+        self.hold()
         try:
             for piece in pieces:
                 await self.send_all(piece)
         finally:
-            held, self._held = self._held, None
-            self.send(bytes(held))
+            self.release()
+
+    def hold(self) -> None:
+        """Have what is sent from now on wait for `release`."""
+        if self._held is None:
+            self._held = bytearray()
+
+    def release(self, first: bytes = b"") -> None:
+        """Send this, and then what has waited."""
+        held, self._held = self._held, None
+        self.send(first + (held or b""))
 
     async def linger(self) -> None:
         """Say no more, and throw away what still comes, for a while: else the client may never read why it ends."""
