@@ -11,9 +11,10 @@ from tanist.election.events import Event
 from tanist.election.ready import SnapshotTaken, Submit
 from tanist.election.roles import Role
 from tanist.peer import clock
+from tanist.peer.application.state import StateError
 from tanist.peer.condition import ConditionWatch
 from tanist.peer.driver import Driver
-from tanist.peer.electionlog.peer_events import SnapshotWritten
+from tanist.peer.electionlog.peer_events import ApplicationFault, SnapshotWritten
 from tanist.peer.replica import Replica
 from tanist.peer.storage.snapshots import SnapshotStore
 
@@ -115,7 +116,11 @@ class Chores:
         if not task.cancelled() and (error := task.exception()) is not None:
             # The log still has everything: the next attempt comes after as many entries again.
             self._snapshot_at = self._replica.applied
-            self._driver.report(error, "a snapshot could not be taken")
+            if isinstance(error, StateError):
+                what = f"{error}; until that is mended the log is kept, and grows"
+                self._emit(ApplicationFault(error.app, "snapshot", what))
+            else:
+                self._driver.report(error, "a snapshot could not be taken")
 
     # Timers of applications
 

@@ -17,6 +17,7 @@ from tanist.peer.application import NOBODY, Application, Context, Counted, Event
 from tanist.peer.application import context as context_module
 from tanist.peer.application import machine as machine_module
 from tanist.peer.application import runner as runner_module
+from tanist.peer.application import state as state_module
 from tanist.peer.application import timers as timers_module
 from tanist.peer.application.context import AFTER_SECONDS_MAX
 from tanist.peer.application.events import Published
@@ -692,6 +693,20 @@ def test_state_that_fits_no_snapshot_says_so(driver: Driver) -> None:
     driver.send("spoil")
     with pytest.raises(StateError, match="the state of lab cannot be encoded: seen"):
         driver.machine.snapshot()
+
+
+def test_state_of_other_types_than_declared_is_no_snapshot_to_begin_with(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert driver.machine.snapshot_pieces()
+    driver.send("mistype")
+    with pytest.raises(
+        StateError, match=r"the state of lab is not of its declared types: Expected .* at `\$\.mixed"
+    ) as told:
+        driver.machine.snapshot_pieces()
+    assert told.value.app == "lab"
+    monkeypatch.setattr(state_module, "STATE_CHECKED_BYTES_MAX", 1)
+    assert driver.machine.snapshot_pieces()
 
 
 def test_processes_with_other_hash_seeds_come_to_the_same_state() -> None:

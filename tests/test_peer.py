@@ -260,6 +260,38 @@ async def test_a_restarted_peer_begins_from_its_own_snapshot(tmp_path: Path) -> 
         assert [await a.query("kv", "get", f"k{i}", read="server") for i in (0, 30, 59)] == ["0", "30", "59"]
 
 
+class Sloppy(Application):
+    """Keeps numbers where it declares texts."""
+
+    texts: list[str]
+
+    @command
+    def add(self, ctx: Context, number: int) -> int:
+        """Add."""
+        self.texts.append(number)  # type: ignore[arg-type]
+        return len(self.texts)
+
+
+async def test_state_that_nobody_could_begin_with_is_told_of_and_takes_the_place_of_no_log(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text("snapshot: {every: 10, keep: 0}\n")
+    given: dict[str, object] = {"name": "a", "data": str(tmp_path / "a"), "pace": "fast"}
+    given |= {"listen": "127.0.0.1:0", "http": "127.0.0.1:0"}
+
+    def told() -> bool:
+        lines = (tmp_path / "a" / "election.jsonl").read_text(encoding="utf-8")
+        return "the state of sloppy is not of its declared types: Expected `str`, got `int` - at `$.texts[" in lines
+
+    for begun in (0, 30):
+        async with Peer(load(file, {}, given).config, applications={"sloppy": Sloppy()}) as a:
+            await until(lambda: a.status().server is not None)
+            assert (await a.call("sloppy", "add", 0)).result == begun + 1
+            for n in range(29):
+                await a.call("sloppy", "add", n)
+            await until(told)
+            assert a.core.node.snapshot is None
+
+
 async def test_without_a_server_a_call_was_certainly_not_done(tmp_path: Path) -> None:
     lonely = started(tmp_path, "a", safety="quorum", expect=3)
     async with lonely as a:

@@ -267,8 +267,14 @@ class Machine:
         return encode_snapshot(self._whole_state())
 
     def snapshot_pieces(self) -> list[bytes]:
-        """What `snapshot` gives, in pieces that copy no blob."""
-        return snapshot_pieces(self._whole_state())
+        """What `snapshot` gives, in pieces that copy no blob, for a peer to begin with.
+
+        Raises StateError if none could: the state of an application is not of its declared types.
+        """
+        whole = self._whole_state()
+        for name, app in self.applications.items():
+            describe(app).codec.check(whole.applications[name])
+        return snapshot_pieces(whole)
 
     def _whole_state(self) -> Snapshot:
         states = {name: describe(app).codec.encode(app) for name, app in self.applications.items()}

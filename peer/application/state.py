@@ -20,8 +20,17 @@ class StateField(msgspec.Struct, frozen=True):
     begin: Factory
 
 
+STATE_CHECKED_BYTES_MAX = 1 << 20
+"""Bytes of state that are read back before they count: some milliseconds. Larger states are of applications that have
+been in use for a while."""
+
+
 class StateError(Exception):
     """State that cannot be encoded as declared, or bytes that are not this application's state."""
+
+    def __init__(self, message: str, app: str = "") -> None:
+        super().__init__(message)
+        self.app = app
 
 
 def factory_of(default: Any) -> Factory:
@@ -85,7 +94,9 @@ class StateCodec:
         try:
             return self._encoder.encode({field.name: getattr(source, field.name) for field in self.fields})
         except Exception as error:
-            raise StateError(f"the state of {self.name} cannot be encoded: {self._culprit(source)}{error}") from error
+            raise StateError(
+                f"the state of {self.name} cannot be encoded: {self._culprit(source)}{error}", self.name
+            ) from error
 
     def _culprit(self, source: object) -> str:
         for field in self.fields:
@@ -101,6 +112,15 @@ class StateCodec:
             return self._decoder.decode(data)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise StateError(f"these bytes are no state of {self.name} as it is declared now: {error}") from error
+
+    def check(self, data: bytes | msgspec.Raw) -> None:
+        """See that a peer could begin with encoded state. Raises StateError naming what is not of its declared type."""
+        if memoryview(data).nbytes > STATE_CHECKED_BYTES_MAX:
+            return
+        try:
+            self._decoder.decode(data)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise StateError(f"the state of {self.name} is not of its declared types: {error}", self.name) from error
 
     def adopt(self, target: object, state: object) -> None:
         """Give an application a state that `decode` made."""
