@@ -12,10 +12,8 @@ from tanist.peer.errors import BadRequest, CallError, NotFound
 from tanist.peer.gateways.http_answers import JsonAnswer
 from tanist.peer.gateways.http_requests import read_body
 from tanist.peer.gateways.small_http import SmallHttpGateway
-from tanist.peer.gateways.tcp import Serving
+from tanist.peer.gateways.tcp import CALL_S, Serving
 
-CALL_S = 10.0
-"""Seconds for which a command waits for a server."""
 ANY_ORIGIN = (
     b"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: POST, OPTIONS\r\n"
     b"Access-Control-Allow-Headers: content-type\r\n"

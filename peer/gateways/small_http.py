@@ -6,7 +6,7 @@ import logging
 import msgspec
 from aiohttp import web
 
-from tanist.peer.errors import CallError, NoServer
+from tanist.peer.errors import CallError, NoServer, UnknownOutcome
 from tanist.peer.gateways.http_answers import JsonAnswer
 from tanist.peer.gateways.http_connection import Connection
 from tanist.peer.gateways.http_connections import BoundedServer
@@ -87,6 +87,8 @@ class SmallHttpGateway:
             connection.begun(request)
         try:
             return await self.respond(request)
+        except UnknownOutcome:
+            return self.failed(UnknownOutcome("no answer in time: it may be done or not; to say it again does no harm"))
         except CallError as error:
             return self.failed(error)
         except (asyncio.CancelledError, ConnectionError):

@@ -42,7 +42,8 @@ STALL_S = 20.0
 SILENT_S = 300.0
 """Seconds after which a connection that has never said anything is ended."""
 CALL_S = 30.0
-"""Seconds for which a command waits for a server: a failover is a delay for whoever is connected."""
+"""Seconds for which a command waits for a server: a failover is a delay for whoever is connected. At the slowest pace
+it takes eleven when the server hangs."""
 GONE_S = 60
 """Seconds without a sign of life from a client's machine after which it is gone: a laptop may lose its power."""
 PROBE_S = 10

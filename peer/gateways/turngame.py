@@ -19,11 +19,9 @@ from tanist.peer.errors import BadRequest, CallError, NotFound
 from tanist.peer.gateways.http_answers import JsonAnswer
 from tanist.peer.gateways.http_requests import read_body
 from tanist.peer.gateways.small_http import SmallHttpGateway
-from tanist.peer.gateways.tcp import Serving
+from tanist.peer.gateways.tcp import CALL_S, Serving
 from tanist.transport.address import parse_address
 
-CALL_S = 10.0
-"""Seconds for which a move waits for a server."""
 WAIT_EVERY_S = ABSENT_S / 4
 """Seconds between two times that the table hears that its only player asks on."""
 GREETING = {"message": "Tic-tac-toe. POST /join with your uid, then GET and POST /move."}

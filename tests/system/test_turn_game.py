@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -58,6 +59,11 @@ class Server:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Freeze it, or let it go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     async def end(self) -> None:
         """SIGTERM: it ends with status 0."""
@@ -171,3 +177,27 @@ async def test_a_game_outlives_its_server_in_the_middle_and_at_its_end(tmp_path:
             return bool((await heir.ask("/status"))[1] == {"player": "x", "is_game_start": False, "board": EMPTY})
 
         await until(empty)
+
+
+@pytest.mark.slow
+async def test_a_server_that_hangs_is_a_delay_and_makes_no_second_game(tmp_path: Path) -> None:
+    async with servers(tmp_path, 2) as every:
+        main = await main_of(every)
+        (reserve,) = (server for server in every if server is not main)
+        for uid in ("ann", "bob"):
+            await main.ask("/join", {"uid": uid})
+        await main.move(*GAME[0])
+        main.signal(signal.SIGSTOP)
+        try:
+            status, told = await reserve.ask("/move", {"uid": "bob", "row": 1, "col": 0})
+        finally:
+            main.signal(signal.SIGCONT)
+        assert (status, told["board"]) == (200, [["x", " ", " "], ["o", " ", " "], [" "] * 3])
+        await main_of(every)
+
+        async def alike() -> bool:
+            boards = [(await server.ask("/status"))[1]["board"] for server in every]
+            return all(board == told["board"] for board in boards)
+
+        await until(alike)
+        assert (await main.move(*GAME[2]))["board"][0] == ["x", "x", " "]
