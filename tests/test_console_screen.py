@@ -96,6 +96,8 @@ async def test_boards_and_lanterns_are_drawn_and_errors_are_plain(tmp_path: Path
             await running
         assert "(none)\nOK\n   1   2   3\n1    |   |  \n" in shown.text
         assert "there is no FLY" in shown.text and "ERROR" not in shown.text
+        # As wide as the terminal, and not broken within words.
+        assert "MOVE, LEAVE,\nTABLE" in shown.text and max(map(len, shown.text.splitlines())) <= 80
     async with screen(tmp_path, "lantern", coloured=True) as (keys, shown, _):
         # What is pasted may have several lines.
         keys.send_text("\x1b[200~MESSAGE ON\nMESSAGE COLOR ff8800\nLANTERN\x1b[201~\r")

@@ -1,5 +1,6 @@
 """Answers as a terminal shows them."""
 
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,11 @@ DARK = "3a3a3a"
 """What a lantern that is off looks like."""
 
 
-def drawn(operation: Operation | None, answer: Answer, paint: Paint, coloured: bool) -> list[str]:
-    """The lines of an answer."""
+def drawn(operation: Operation | None, answer: Answer, paint: Paint, coloured: bool, columns: int) -> list[str]:
+    """The lines of an answer, those that say what is wrong as wide as the terminal."""
     if answer.code:
-        return [paint(printable(line), "bad") for line in answer.text]
+        lines = [line for text in answer.text for line in textwrap.wrap(printable(text), columns) or [""]]
+        return [paint(line, "bad") for line in lines]
     if coloured and (lantern := _lantern(operation, answer.result)) is not None:
         return lantern
     if answer.text == ["OK"]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import textwrap
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
@@ -52,7 +53,8 @@ class Screen:
 
     def news(self, text: str) -> None:
         """Something about the connection or the cluster."""
-        self._above.say(self._paint(f"-- {printable(text)}", "warn"))
+        columns = self._session.output.get_size().columns
+        self._above.say(*(self._paint(line, "warn") for line in textwrap.wrap(f"-- {printable(text)}", columns)))
         self._session.app.invalidate()
 
     def say(self, *lines: str) -> None:
@@ -160,7 +162,8 @@ class Screen:
             line = await self._lines.get()
             answer = await done_on_terminal(remote, line)
             operation = read(signatures, line).operation
-            self.say(*drawn(operation, answer, self._paint, self._coloured))
+            columns = self._session.output.get_size().columns
+            self.say(*drawn(operation, answer, self._paint, self._coloured, columns))
             self._lines.task_done()
             self._session.app.invalidate()
             if self._watching is not None:
