@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tanist.config import load
-from tanist.peer.gateways import structs
+from tanist.peer.gateways import echo, structs, tcp
 from tanist.peer.gateways.structs import SUM, calculated
 from tanist.peer.peer import Peer
 
@@ -90,6 +90,30 @@ async def test_who_never_reads_delays_nobody(tmp_path: Path) -> None:
         for i in range(50):
             well.writer.write(b"%02d" % i)
             assert await well.read(2) == b"%02d" % i
+        deaf.writer.transport.abort()
+
+
+@pytest.mark.slow
+async def test_who_does_not_answer_is_closed_and_listed_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(echo, "QUIET_S", 2.0)
+    monkeypatch.setattr(tcp, "STALL_S", 0.3)
+    async with (
+        running(tmp_path) as peer,
+        connected(peer, "packets=echo") as silent,
+        connected(peer, "packets=echo") as deaf,
+        connected(peer, "packets=echo") as well,
+    ):
+        await until_visitors(peer, "packets", 3)
+        deaf.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        deaf.writer.write(bytes(64 << 20))
+        ends = [asyncio.create_task(silent.ended()), asyncio.create_task(until_visitors(peer, "packets", 1))]
+        while not all(end.done() for end in ends):
+            well.writer.write(b"here")
+            assert await well.read(4) == b"here"
+            await asyncio.sleep(0.02)
+        assert await ends[0] == b""
         deaf.writer.transport.abort()
 
 
