@@ -64,6 +64,10 @@ class Preempting:
         steady = self.reign.measuring.fitness(entry.id).stability > STEADY
         return entry.in_sync and steady and self._rank(entry.id) > self._mine()
 
+    def outranks(self, peer: str) -> bool:
+        """Whether this server stands above a peer: from that one it would take the reign back."""
+        return self._rank(peer) < self._mine()
+
     def _rank(self, peer: str) -> tuple[int, int]:
         client = self.reign.replication.clients.get(peer)
         return (client.priority if client else 0), self.reign.measuring.fitness(peer).power

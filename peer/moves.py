@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tanist.election.core import Core
 from tanist.election.ready import HandOverAsked, LeaveAsked
+from tanist.election.reign import Reign
 from tanist.peer.errors import CallError
 from tanist.peer.statusview import nobody
 
@@ -29,6 +30,11 @@ class Moves:
             while self._core.server is None:
                 self._role_changed.clear()
                 await self._role_changed.wait()
+
+    def outranks(self, peer: str) -> bool:
+        """Whether this peer serves, and stands above another by priority or power."""
+        behaviour = self._core.behaviour
+        return isinstance(behaviour, Reign) and behaviour.preempting.outranks(peer)
 
     async def give(self, to: str | None, timeout_s: float) -> str:
         """Give the reign to a peer (name or id), or to the heir; "done", or why not."""

@@ -182,7 +182,8 @@ class Peer:
         replica.machine.local_sessions = self._clients.local_sessions
         self._chores = Chores(self._driver, replica, store, config, self._emit)
         own, name = self._clients.own, directory.identity.name
-        ways = (lambda: core.role, lambda: self.address, Preferring(config, self._moves.give))
+        preferring = Preferring(config, self._moves.give, self._moves.outranks)
+        ways = (lambda: core.role, lambda: self.address, preferring)
         self._local = LocalWork(directory.path, name, self._applications, own, *ways, self._emit)
         replica.on_published, replica.on_superseded = self._local.published, self._local.superseded
         self._keeper = Keeper(self._driver, replica, self._clients.own.calls, self._emit)

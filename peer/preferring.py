@@ -1,7 +1,8 @@
 """A better server, as an application sees it: with `preempt: idle` it takes over when it has been better for long.
 
 The election itself lets only priority and power count, since load follows from who serves. An application that knows
-more of the machines says so here. What keeps two of them from taking the reign from each other for ever: it must be
+more of the machines says so here, among those who do not stand below this server by these: they would lose the reign
+again. What keeps two of them from taking the reign from each other for ever: it must be
 said without a break, and for twice as long each time that this server gave way.
 """
 
@@ -29,12 +30,13 @@ class Preferring:
         self,
         config: PeerConfig,
         give: Callable[[str, float], Awaitable[str]],
+        outranks: Callable[[str], bool],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`give` hands this server's reign to a peer, within so many seconds."""
+        """`give` hands this server's reign to a peer, within so many seconds. `outranks`: it would take it back."""
         self._wanted = config.preempt is Preempt.IDLE
         self._after_s = config.preempt_after_s
-        self._give, self._now = give, now
+        self._give, self._outranks, self._now = give, outranks, now
         self._said: dict[str, tuple[str, float, float]] = {}
         """By application: the peer, since when, and when that was said last."""
         self._gave: list[float] = []
@@ -51,6 +53,7 @@ class Preferring:
         """An application says who had better serve; "" for nobody."""
         now = self._now()
         before, since, last = self._said.get(app, ("", now, now))
+        peer = "" if peer and self._outranks(peer) else peer
         if not peer or peer != before or now - last > BREAK_S:
             since = now
         self._said[app] = (peer, since, now)

@@ -30,7 +30,8 @@ class Saying:
     def __init__(self, preempt: str = "idle") -> None:
         self.now = 1000.0
         self.given: list[str] = []
-        self.preferring = Preferring(config(preempt), self._give, lambda: self.now)
+        self.below: set[str] = set()
+        self.preferring = Preferring(config(preempt), self._give, self.below.__contains__, lambda: self.now)
 
     async def _give(self, peer: str, timeout_s: float) -> str:
         self.given.append(peer)
@@ -81,6 +82,15 @@ async def test_who_gave_way_waits_twice_as_long_next_time_but_not_for_ever() -> 
     assert saying.preferring.wait_s == AFTER_S * 2**DOUBLINGS_MAX
 
 
+async def test_who_stands_below_by_priority_or_power_does_not_take_over() -> None:
+    saying = Saying()
+    saying.below.add("b")
+    assert await saying.say("b", 10 * AFTER_S) == []
+    saying.below.clear()
+    assert await saying.say("b", AFTER_S - 1) == [], "its wait begins when it no longer does"
+    assert await saying.say("b", 0) == ["b"]
+
+
 async def test_without_preempt_nothing_comes_of_it() -> None:
     assert await Saying("never").say("b", 10 * AFTER_S) == []
 
@@ -101,6 +111,24 @@ class Wanting(Application):
         """Say so, also where this is z itself, and where this does not serve."""
         assert ip_of(here.address) == "127.0.0.1"
         here.prefer(here.call("here", here.name, here.id))
+
+
+@pytest.mark.slow
+async def test_a_server_of_higher_priority_goes_on_serving(tmp_path: Path) -> None:
+    async with running(tmp_path, "a", priority=1) as a, running(tmp_path, "z", peer=[a.address]) as z:
+        wanting = a.machine.applications["wanting"]
+        assert isinstance(wanting, Wanting)
+        async with asyncio.timeout(DEADLINE_S):
+            while len(wanting.ids) < 2 or a.status().fallbacks == []:
+                await asyncio.sleep(0.02)
+        assert a._moves.outranks(z.status().id) and not z._moves.outranks(a.status().id)
+        # Longer than it takes to give way, by the application's own beat: each peer calls ten times a second.
+        for _ in range(2 * 20):
+            before = a.status().applied
+            async with asyncio.timeout(DEADLINE_S):
+                while a.status().applied < before + 1:
+                    await asyncio.sleep(0.02)
+        assert a.core.role is Role.SERVER
 
 
 @contextlib.asynccontextmanager
