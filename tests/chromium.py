@@ -49,7 +49,8 @@ class Page:
         async for message in self._socket:
             said = message.json()
             if (answer := self._answers.pop(said.get("id", 0), None)) is not None:
-                answer.set_result(said)
+                if not answer.done():  # Somebody's patience may be over.
+                    answer.set_result(said)
                 continue
             match said.get("method"):
                 case "Page.loadEventFired":

@@ -79,6 +79,7 @@ async def test_a_failover_is_seen_and_nothing_is_lost_or_said_twice(tmp_path: Pa
         await page.open(f"http://{berta.http_address}/apps/chat")
         await text(page, "header .link", "anna serves, you are at berta")
         await fill(page, register_nick="ada")
+        await text(page, "#talk", "You are ada")
         await fill(page, msg_text="before")
         await text(page, ".talk", "before")
         await page.value(WATCHED)
