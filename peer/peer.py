@@ -14,14 +14,12 @@ from tanist.config import PeerConfig
 from tanist.election.core import Core
 from tanist.election.entries import Proposal
 from tanist.election.events import Event, HandoverEnded, RoleChanged
-from tanist.election.history import NO_TERM, Term
 from tanist.election.node import Self as Me
 from tanist.election.ready import (
     AbandonAsked,
     AddressChanged,
     DiskFailed,
     GoodbyeAsked,
-    Halt,
     LossAccepted,
     Submit,
 )
@@ -65,6 +63,7 @@ from tanist.peer.preferring import Preferring
 from tanist.peer.promotions import Promotions
 from tanist.peer.reads import Reads
 from tanist.peer.replica import ClusterEvent, Replica
+from tanist.peer.served import Served
 from tanist.peer.status import HealView, Reply, Status
 from tanist.peer.statusview import make_status, nobody
 from tanist.peer.storage.datadir import DataDirectory
@@ -106,8 +105,7 @@ class Peer:
         self._parts = Parts(config.allow_drills)
         self._links = Links(lambda source, code, text: self._emit(ConnectionRejected(source, code, text, 0)))
         self._running = self._stopping = False
-        self._served: tuple[str, Term] | None = None
-        self._term_before = NO_TERM
+        self._served = Served()
 
     # Beginning
 
@@ -162,7 +160,7 @@ class Peer:
             lambda archive: keep_archive(directory, store, archive, config.cluster, self._parts.disk),
             emit=self._emit,
             on_fatal=self._fatal,
-            on_halt=self._halt,
+            on_halt=lambda halt: self._end_with(halt_code(halt), halt.text),
             after_turn=self._after_turn,
             on_declined=lambda wait_ms: self._clients.send_again_after(wait_ms / 1000),
             on_read=lambda request, index: self._reads.answered(request, index),
@@ -410,19 +408,15 @@ class Peer:
         """Notice what changed in a turn: another server means that calls go there now."""
         self._agreeing.look()
         core = self._driver.core
-        served = (core.server, core.term) if core.server is not None else None
-        if served != self._served:
-            if self._served is not None:
-                self._term_before = self._served[1]
-            self._served = served
+        if self._served.changed(core):
             self._role_changed.set()
-            if again := self._clients.server_changed(served is not None):
+            if again := self._clients.server_changed(core.server is not None):
                 self._emit(CallsRetried(again, "another server"))
             self._promotions.look(core)
         self._chores.after_turn()
 
     def _waited(self, calls: int, longest_s: float) -> None:
-        self._emit(ClientsWaited(calls, longest_s * 1000, str(self._term_before), str(self._driver.core.term)))
+        self._emit(ClientsWaited(calls, longest_s * 1000, str(self._served.term_before), str(self._driver.core.term)))
 
     # Ending
 
@@ -431,9 +425,6 @@ class Peer:
         if self._running:
             self._driver.feed(DiskFailed(str(error)))
         self._end_with(1, str(error))
-
-    def _halt(self, halt: Halt) -> None:
-        self._end_with(halt_code(halt), halt.text)
 
     def _fatal(self, error: BaseException) -> None:
         """Something failed that must not: better no peer than half of one."""
@@ -453,8 +444,6 @@ class Peer:
             self._clients.close()
         await asyncio.sleep(0)
         await self._close(why, code)
-        if not self._ended.done():
-            self._ended.set_result(code)
 
     async def wait_stopped(self) -> int:
         """Wait until this peer ends by itself; gives the exit status."""
@@ -478,8 +467,6 @@ class Peer:
             self._driver.feed(GoodbyeAsked("it was told to end"))
             await asyncio.sleep(0)
         await self._close("it was told to end", 0)
-        if not self._ended.done():
-            self._ended.set_result(0)
 
     async def _close(self, reason: str, code: int) -> None:
         """Free everything, in the reverse order of its making."""
@@ -510,3 +497,5 @@ class Peer:
             self._log.close()
         if self._directory is not None:
             self._directory.close()
+        if not self._ended.done():
+            self._ended.set_result(code)
