@@ -215,6 +215,8 @@ async def test_a_peer_of_another_cluster_is_left_alone(tmp_path: Path, monkeypat
     monkeypatch.setattr(remote, "RETRY_S", 0.02)
     async with running(tmp_path, "a") as a, console(a.http_address) as (client, heard):
         address = a.http_address
+        # Until then it shows nobody its empty state.
+        await until(lambda: a.core.ready_to_read)
         assert (await client.ask("SIZE")).lines == ["OK 0"]
         await a.stop(hand_over=False)
         async with running(tmp_path, "b", http=address, cluster="other"):
