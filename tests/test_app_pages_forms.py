@@ -2,6 +2,8 @@
 
 import contextlib
 from enum import Enum, IntEnum
+from functools import partial
+from operator import eq
 from pathlib import Path
 from typing import Literal
 
@@ -99,7 +101,7 @@ async def test_a_file_is_sent_and_saved_as_it_was(tmp_path: Path) -> None:
         for chosen in (Path(__file__), file):
             await page.choose_file("[type=file]", chosen)
             named = "document.querySelector('[name=\"upload.name\"]').value"
-            await seen(page, named, chosen.name.__eq__)
+            await seen(page, named, partial(eq, chosen.name))
         await page.click_on("[aria-labelledby=do-upload] button")
         await text(page, "[aria-labelledby=do-upload] .answer", "OK")
         await text(page, "[aria-labelledby=now-list]", file.name)
