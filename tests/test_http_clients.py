@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from tanist.config import load
-from tanist.peer.gateways import http_clients
+from tanist.peer.gateways import http_clients, http_requests
 from tanist.peer.gateways.http_clients import UNDER_WAY_MAX
 from tanist.peer.peer import Peer
 
@@ -140,6 +140,22 @@ async def test_who_reads_nothing_is_not_heard_either_and_is_ended(
                     most = max(most, sum(under_way(task) for task in asyncio.all_tasks()))
         assert 0 < most <= UNDER_WAY_MAX
         writer.close()
+
+
+async def test_large_messages_have_bounded_memory_and_small_ones_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = {"app": "kv", "name": "set", "arguments": ["k", "x" * 60_000]}
+    async with running(tmp_path) as peer, consoles(peer) as (console,):
+        with monkeypatch.context() as full:
+            # As if others had the rest of the room.
+            full.setattr(http_requests, "BODIES_BYTES_MAX", 100_000)
+            for _ in range(3):
+                assert (await console.ask(**large))["result"] == "OK"
+            full.setattr(http_requests, "BODIES_BYTES_MAX", 50_000)
+            assert (await console.ask(**large))["error"]["code"] == "overloaded"
+            assert await console.line("kv", "SIZE") == 1
+        assert (await console.ask(**large))["result"] == "OK"
 
 
 HANDSHAKE = (

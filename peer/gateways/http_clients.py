@@ -37,7 +37,7 @@ from tanist.peer.gateways.directory import Directory
 from tanist.peer.gateways.facade import GatewayClient, GatewayEvent, GatewayPeer
 from tanist.peer.gateways.http_connection import Connection
 from tanist.peer.gateways.http_events import position_from
-from tanist.peer.gateways.http_requests import checked_key
+from tanist.peer.gateways.http_requests import Bodies, checked_key
 from tanist.peer.gateways.http_values import from_json, in_order, to_json
 from tanist.peer.gateways.line import done, help_answer, undone
 
@@ -70,6 +70,8 @@ class ClientSockets:
         self._peer = peer
         self._directory = directory
         self._open: set[OneClient] = set()
+        self.bodies = Bodies()
+        """What waits for answers, of these clients and of all other requests of the gateway."""
 
     async def serve(self, request: web.BaseRequest, query: Mapping[str, Sequence[bytes]]) -> web.StreamResponse:
         """Serve one client until it goes; raises `BadRequest` or `Overloaded` before it began."""
@@ -90,7 +92,7 @@ class ClientSockets:
             if isinstance(connection := request.protocol, Connection):
                 # Other listeners have little to say; this one talks.
                 connection.allow(None)
-            one = OneClient(self._peer, self._directory, client, socket, request.transport)
+            one = OneClient(self._peer, self._directory, client, socket, request.transport, self.bodies)
             self._open.add(one)
             try:
                 await one.talk(position)
@@ -126,12 +128,14 @@ class OneClient:
         client: GatewayClient,
         socket: web.WebSocketResponse,
         transport: asyncio.Transport | None,
+        bodies: Bodies,
     ) -> None:
         self._peer = peer
         self._directory = directory
         self._client = client
         self.socket = socket
         self._transport = transport
+        self._bodies = bodies
         self._room = asyncio.Semaphore(UNDER_WAY_MAX)
         self._sending = asyncio.Lock()
 
@@ -182,10 +186,12 @@ class OneClient:
         """The answer to a message."""
         asked: Any = None
         line = False
+        reserved = 0
         try:
             message = _decoded(data)
             asked = message.pop("id", None)
             line = "line" in message
+            reserved = self._bodies.take(len(data))
             said = await self._done(message)
         except CallError as error:
             said = {"error": {"code": error.code, "message": error.message}}
@@ -194,6 +200,8 @@ class OneClient:
         except Exception:
             log.exception("HTTP: a client's call failed")
             said = {"error": {"code": "failed", "message": "this peer failed; ask another"}}
+        finally:
+            self._bodies.release(reserved)
         return {"id": asked, **said}
 
     async def _done(self, message: Mapping[str, Any]) -> dict[str, Any]:

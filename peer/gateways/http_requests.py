@@ -34,7 +34,7 @@ class BodyTooSlow(CallError):
 
 
 class Bodies:
-    """The large bodies of one gateway's requests that are under way, and how many bytes they may have together."""
+    """The large bodies of one gateway's requests, and messages of its clients, that are under way; their bytes."""
 
     def __init__(self) -> None:
         self.bytes_under_way = 0
@@ -49,6 +49,10 @@ class Bodies:
             length = 0 if request.content.is_eof() else BODY_BYTES_MAX
         if length > BODY_BYTES_MAX:
             raise _too_large()
+        return self.take(length)
+
+    def take(self, length: int) -> int:
+        """Make room for so many bytes; gives those to `release`. Raises `Overloaded` when others have the room."""
         if length <= BODY_BYTES_SMALL:
             return 0
         if self.bytes_under_way + length > BODIES_BYTES_MAX:

@@ -33,7 +33,7 @@ from tanist.peer.gateways.http_clients import ClientSockets
 from tanist.peer.gateways.http_events import EventSockets
 from tanist.peer.gateways.http_page import CONTENT_SECURITY_POLICY, PAGE
 from tanist.peer.gateways.http_pages import PREFIX, VARY, application_page, page_file, wants_page
-from tanist.peer.gateways.http_requests import TIMEOUT_DEFAULT_S, Bodies, key_from, read_body, timeout_from
+from tanist.peer.gateways.http_requests import TIMEOUT_DEFAULT_S, key_from, read_body, timeout_from
 from tanist.peer.gateways.http_values import decode_object, from_json, from_query, in_order, parse_query, to_json
 from tanist.peer.gateways.words import drawn
 
@@ -59,7 +59,7 @@ class Routes:
     def __init__(self, peer: GatewayPeer, directory: Directory, sockets: EventSockets, clients: ClientSockets) -> None:
         self._peer = peer
         self._directory = directory
-        self._bodies = Bodies()
+        self._bodies = clients.bodies
         self._get: dict[str, Handler] = {
             "/": self._page,
             "/status": self._status,
