@@ -29,7 +29,7 @@ class Table(Application):
 
     @command
     def sit(self, ctx: Context, uid: str) -> TableView:
-        """Take a seat; the same id gets its own again."""
+        """The turn game: take a seat; the same id gets its own again."""
         if not 0 < len(uid) <= UID_LENGTH_MAX:
             raise Refused(f"uid: 1 to {UID_LENGTH_MAX} characters", "bad_uid")
         if uid not in self.players:
@@ -41,13 +41,13 @@ class Table(Application):
 
     @command
     def wait(self, ctx: Context) -> None:
-        """Somebody asks whether the game begins: one who waits alone is there, and keeps the seat."""
+        """The turn game: somebody asks whether it begins, so one who waits alone is there, and keeps the seat."""
         if len(self.players) == 1:
             self._empty_after(ctx, ABSENT_S)
 
     @command
     def put(self, ctx: Context, uid: str, row: int, col: int) -> TableView:
-        """Make a move. The very move that was made last, said again, changes nothing."""
+        """The turn game: make a move. The very move that was made last, said again, changes nothing."""
         if uid not in self.players:
             raise Refused("Join the game first", "not_at_the_table")
         if self.last == (uid, row, col):
@@ -63,7 +63,7 @@ class Table(Application):
 
     @command
     def seen(self, ctx: Context) -> None:
-        """The player who did not make the last move has been told the end."""
+        """The turn game: the player who did not make the last move has been told the end."""
         if self.grid.winner:
             self._empty_after(ctx, CLEARED_S)
 
@@ -74,7 +74,7 @@ class Table(Application):
 
     @query
     def table(self, ctx: Context) -> TableView:
-        """The board, and whose turn it is."""
+        """The turn game: its board, and whose turn it is."""
         return self._view("")
 
     def _view(self, uid: str) -> TableView:

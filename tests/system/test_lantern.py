@@ -194,6 +194,11 @@ async def test_two_pages_follow_a_failover(tmp_path: Path) -> None:
         await pages[0].click_on("#on")
         for page in pages:
             await until(page, "how", "The lantern shines, #ffffff")
+        # Of another origin, and with a type for which a browser asks first.
+        api, body = cluster.ports[others[1], "api"].number, '{"method": "message", "params": {"command": "COLOR"}}'
+        call_it = f"fetch('http://localhost:{api}/', {{method: 'POST', headers: {{'Content-Type': 'application/json'}}"
+        said = await pages[0].value(call_it + f", body: {body!r}}}).then(answer => answer.json())")
+        assert "six hex digits" in said["error"]
         await cluster.kill(server)
         assert await call(http, cluster.ports[others[1], "api"], "COLOR", value="00ff00") == 200
         await until(pages[1], "how", "The lantern shines, #00ff00")
@@ -206,5 +211,5 @@ async def test_two_pages_follow_a_failover(tmp_path: Path) -> None:
         await pages[0].click_on("#on")
         for page in pages:
             await until(page, "how", "The lantern shines, #00ff00")
-        refused = ("WebSocket", "ERR_CONNECTION")
+        refused = ("WebSocket", "ERR_CONNECTION", "409")
         assert not [c for page in pages for c in page.complaints if not any(word in c for word in refused)]
