@@ -5,7 +5,7 @@
 const AGAIN_MS = [200, 400, 800, 1500];  // Between tries; the last again and again.
 const ASK_EVERY_MS = 2000;  // Who serves, where events do not say it.
 const PATIENCE_MS = 3000;  // For an answer of /status, and for the first word on a connection.
-const UNHEARD_MAX = 2;  // Questions in a row that nothing followed: the peer is frozen, or the connection is dead.
+const UNHEARD_MAX = 3;  // Questions in a row that nothing followed: the peer is frozen, or the connection is dead.
 const ELSEWHERE_MS = 5000;  // Away for so long: look for another peer.
 const PROBE_MS = 1500;
 const UPLOAD_S = 30;  // For which a file waits for a server, as other commands do.
@@ -231,9 +231,11 @@ export class Connection {
     if (this._askAgain) this._ask();
   }
 
-  // Whether the connection still carries something: a phone that slept is not told that it does not.
+  // Whether the connection still carries something: a phone that slept is not told that it does not. A file on its way
+  // may hold up all else.
   _feel() {
-    if (!this._socket || this._socket.readyState !== WebSocket.OPEN) return;
+    const sending = [...this._waiting.values()].some(call => call.file && call.sent);
+    if (sending || !this._socket || this._socket.readyState !== WebSocket.OPEN) return;
     if (this._unheard++ >= UNHEARD_MAX) this._hangUp();
     else this._socket.send(JSON.stringify({id: 0, ping: true}));
   }

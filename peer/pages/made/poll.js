@@ -20,7 +20,9 @@ export default function Poll({link}) {
   // Asked anew, maybe in the same words.
   useEffect(() => link.hear(said => { if (said.event === 'asked') setMine(NOT_YET); }), [link]);
   useEffect(() => { if (nobody) setMine(NOT_YET); }, [nobody]);
-  useEffect(() => sessionStorage.setItem(KEPT, JSON.stringify(mine)), [mine]);
+  useEffect(() => {
+    try { sessionStorage.setItem(KEPT, JSON.stringify(mine)); } catch (e) { /* Forbidden here. */ }
+  }, [mine]);
   if (!tally) return html`<section><h2>${results.error ? results.error.message : '…'}</h2></section>`;
   const total = tally.votes.reduce((sum, n) => sum + n, 0);
   const chosen = mine.question === tally.question ? mine.n : 0;
