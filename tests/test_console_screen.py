@@ -91,18 +91,21 @@ async def test_a_secret_is_asked_for_and_never_shown(tmp_path: Path) -> None:
 
 async def test_boards_and_lanterns_are_drawn_and_errors_are_plain(tmp_path: Path) -> None:
     async with screen(tmp_path, "tictactoe") as (keys, shown, running):
-        keys.send_text("WAITING\rCREATE r\rBOARD\rMOVE 9 9\rFLY\r\x04")
+        keys.send_text("WAITING\rCREATE r\rBOARD\rMOVE 9 9\rFLY\r")
+        await shown.has("there is no FLY")
+        keys.send_text("\x04")
         async with asyncio.timeout(DEADLINE_S):
             await running
         assert "(none)\nOK\n   1   2   3\n1    |   |  \n" in shown.text
-        assert "there is no FLY" in shown.text and "ERROR" not in shown.text
+        assert "ERROR" not in shown.text
         # As wide as the terminal, and not broken within words.
         assert "MOVE, LEAVE,\nTABLE" in shown.text and max(map(len, shown.text.splitlines())) <= 80
     async with screen(tmp_path, "lantern", coloured=True) as (keys, shown, _):
         # What is pasted may have several lines.
         keys.send_text("\x1b[200~MESSAGE ON\nMESSAGE COLOR ff8800\nLANTERN\x1b[201~\r")
         await shown.has("on, #ff8800")
-        assert "\x1b[38;2;255;136;0m" in shown.text and "» COLOR ff8800" in shown.text
+        await shown.has("» COLOR ff8800")
+        assert "\x1b[38;2;255;136;0m" in shown.text
 
 
 async def test_only_queries_are_watched(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Above:
             self._waiting.clear()
             self._missed = 0
         if missed:
-            lines.append(f"({missed} lines did not fit here while the terminal stood still)")
+            lines.append(f"({missed} lines did not fit here: too many at once)")
         if not lines:
             return
         # Not with prompt-toolkit's `in_terminal`, which leaves raw mode meanwhile: what is typed just then is echoed

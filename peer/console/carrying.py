@@ -25,6 +25,13 @@ SIZE_DIGITS_MAX = 18
 """Digits of a number of bytes: more is not meant."""
 
 
+class _Done(msgspec.Struct):
+    """What a peer answers to a command over HTTP."""
+
+    result: Any
+    lines: list[str] | None = None
+
+
 async def done_on_terminal(remote: "Remote", line: str) -> Answer:
     """Have a line done for somebody at a terminal."""
     operation = read(remote.place.signatures, line).operation
@@ -41,7 +48,7 @@ async def done_on_terminal(remote: "Remote", line: str) -> Answer:
     if operation is None or not operation.gives_bytes or answer.code:
         return answer
     texts = texts_of(operation, line)
-    if answer.result["size"] > SHOWN_BYTES_MAX:
+    if isinstance(answer.result, dict) and answer.result.get("size", 0) > SHOWN_BYTES_MAX:
         return Answer([f"{answer.lines[0]}, too many to show; {_where(remote, operation, texts)}"])
     given = await fetch(remote, operation, texts)
     if isinstance(given, Answer):
@@ -107,11 +114,13 @@ async def send(remote: "Remote", operation: Operation, texts: dict[str, str], bo
     said = await remote.over_http("PUT", operation.name, texts, body)
     if isinstance(said, Answer):
         return said
-    answer: dict[str, Any] = msgspec.json.decode(said)
-    lines = answer.get("lines")
-    if lines is not None:
-        return Answer(["OK", *lines, "."])
-    return Answer(["OK" if answer["result"] == "OK" else f"OK {answer['result']}"])
+    try:
+        answer = msgspec.json.decode(said, type=_Done)
+    except msgspec.MsgspecError:
+        return failed("failed", "what answered is no tanist peer")
+    if answer.lines is not None:
+        return Answer(["OK", *answer.lines, "."])
+    return Answer(["OK" if answer.result == "OK" else f"OK {answer.result}"])
 
 
 async def fetch(remote: "Remote", operation: Operation, texts: dict[str, str]) -> bytes | Answer:
