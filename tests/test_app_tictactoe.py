@@ -9,7 +9,7 @@ from app_room import Room, room_of
 from tanist.peer.application import Refused
 from tanist.peer.apps import tictactoe as module
 from tanist.peer.apps.grid import DRAW, LINES, Grid
-from tanist.peer.apps.table import ABSENT_S
+from tanist.peer.apps.table import ABSENT_S, CLEARED_S
 from tanist.peer.apps.tictactoe import TicTacToe
 from tanist.peer.errors import BadRequest
 
@@ -194,3 +194,17 @@ def test_a_game_whose_end_nobody_asks_for_leaves_the_table_all_the_same(room: Ro
     assert room.refused("c", "sit", "eve") == "table_full"
     room.wait(2)
     assert room.call("c", "sit", "eve")["you"] == "x"
+
+
+def test_the_next_game_begins_as_soon_as_both_know_the_end(room: Room) -> None:
+    for session, uid in ("a", "ann"), ("b", "bob"):
+        room.call(session, "sit", uid)
+    for n, cell in enumerate((0, 3, 1, 4, 2)):
+        room.call("ab"[n % 2], "put", ("ann", "bob")[n % 2], cell // 3, cell % 3)
+    assert room.call("a", "sit", "ann")["winner"] == "x", "the other does not know it yet"
+    room.call("b", "seen")
+    assert room.call("b", "sit", "bob") == {
+        "you": "x", "turn": "x", "alone": True, "full": False, "rows": [[""] * 3] * 3, "winner": "", "draw": False
+    }  # fmt: skip
+    room.wait(CLEARED_S + 1)
+    assert room.call("a", "sit", "ann")["you"] == "o", "the timer of the game before clears nothing"

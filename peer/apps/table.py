@@ -24,6 +24,8 @@ class Table(Application):
     grid: Grid
     last: tuple[str, int, int] = ("", -1, -1)
     """Who moved last, and where."""
+    told: bool = False
+    """Whether both know the end."""
     timer: int = 0
     """The timer that empties the table."""
 
@@ -32,6 +34,10 @@ class Table(Application):
         """The turn game: take a seat; the same id gets its own again."""
         if not 0 < len(uid) <= UID_LENGTH_MAX:
             raise Refused(f"uid: 1 to {UID_LENGTH_MAX} characters", "bad_uid")
+        if self.told:
+            # Somebody begins the next game before the table was cleared.
+            ctx.cancel(self.timer)
+            self.empty(ctx)
         if uid not in self.players:
             if len(self.players) == len(TOKENS):
                 raise Refused("The game has two players already", "table_full")
@@ -65,12 +71,13 @@ class Table(Application):
     def seen(self, ctx: Context) -> None:
         """The turn game: the player who did not make the last move has been told the end."""
         if self.grid.winner:
+            self.told = True
             self._empty_after(ctx, CLEARED_S)
 
     @command(internal=True)
     def empty(self, ctx: Context) -> None:
         """The game is over, or somebody stayed away for long."""
-        self.players, self.grid, self.last, self.timer = [], Grid(), ("", -1, -1), 0
+        self.players, self.grid, self.last, self.told, self.timer = [], Grid(), ("", -1, -1), False, 0
 
     @query
     def table(self, ctx: Context) -> TableView:
