@@ -249,12 +249,6 @@ class Clients:
         """Wait until what is in flight is answered, but no longer than that."""
         await asyncio.gather(*(client.calls.drained(limit_s) for client in self._all()))
 
-    def refuse_new(self) -> None:
-        """Take no new calls and clients."""
-        self._refusing = True
-        for client in self._all():
-            client.calls.refuse_new()
-
     def closing(self) -> None:
         """This peer ends: end all sessions at it."""
         if self._reachable:
@@ -262,10 +256,12 @@ class Clients:
             self._submit(_closings(known, {}))
 
     def close(self) -> None:
-        """End: whatever is still in flight has an unknown outcome, or was never sent."""
+        """Take no new calls and clients; whatever is still in flight has an unknown outcome, or was never sent."""
+        self._refusing = True
         if self._again is not None:
             self._again.cancel()
         for client in self._all():
+            client.calls.refuse_new()
             client.calls.close()
 
 

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from tanist.election.core import Core
 from tanist.election.ready import HandOverAsked, LeaveAsked
 from tanist.election.reign import Reign
+from tanist.election.roles import Role
 from tanist.peer.errors import CallError
 from tanist.peer.statusview import nobody
+
+HAND_OVER_S = 1.0
+"""How long an ending peer hands over. What takes longer goes on by itself: all hear the goodbye, the heir stands."""
 
 
 class Moves:
@@ -46,6 +50,11 @@ class Moves:
             return f"no end within {timeout_s:g} s"
         finally:
             self._waiting = None
+
+    async def give_before_the_end(self) -> None:
+        """Give the reign to the heir, if this peer has it, in no more time than its clients have."""
+        if self._core.role is Role.SERVER:
+            await self.give(None, min(2 * self._core.node.times.round / 1e9, HAND_OVER_S))
 
     def ended(self, outcome: str) -> None:
         """The core says how a hand-over ended."""

@@ -23,7 +23,6 @@ from tanist.election.ready import (
     LossAccepted,
     Submit,
 )
-from tanist.election.roles import Role
 from tanist.peer import clock
 from tanist.peer.agreeing import Agreeing, load_applications
 from tanist.peer.application.api import Application
@@ -76,10 +75,8 @@ from tanist.transport.tcp import TcpTransport
 if TYPE_CHECKING:
     from tanist.peer.faults.control import Drills
 
-ENDING_S, HAND_OVER_S = 1.5, 1.0
-"""How long an ending peer waits for answers to calls in flight, a hand-over included: clients see the end within 2 s.
-
-What is not handed over by then goes on by itself: all hear the goodbye, and the heir stands at once."""
+ENDING_S = 1.5
+"""How long an ending peer hands over and waits for answers to calls in flight: clients see the end within 2 s."""
 
 
 class Peer:
@@ -440,7 +437,6 @@ class Peer:
         if self._running:
             self._driver.feed(GoodbyeAsked(why))
             # No answer will come any more, and ending would wait for it.
-            self._clients.refuse_new()
             self._clients.close()
         await asyncio.sleep(0)
         await self._close(why, code)
@@ -456,12 +452,11 @@ class Peer:
             return
         self._stopping = True
         if self._running:
-            core, until = self._driver.core, self._loop.time() + ENDING_S
-            if hand_over and core.role is Role.SERVER:
-                await self._moves.give(None, min(2 * core.node.times.round / 1e9, HAND_OVER_S))
+            until = self._loop.time() + ENDING_S
+            if hand_over:
+                await self._moves.give_before_the_end()
             await self._local.stop()
             await self._clients.drained(until - self._loop.time())
-            self._clients.refuse_new()
             self._clients.close()
             self._clients.closing()
             self._driver.feed(GoodbyeAsked("it was told to end"))
