@@ -106,6 +106,25 @@ async def test_the_page_is_an_index_of_the_applications(tmp_path: Path) -> None:
     assert "Notes by name." in text_of(page, "apps")
 
 
+@pytest.mark.slow
+@in_a_browser
+async def test_the_page_leads_to_those_of_other_members_where_a_browser_can_reach_them(tmp_path: Path) -> None:
+    members = [
+        MemberView("p1", "own", "127.0.0.1:7400", "live", 0, "127.0.0.1:7480"),
+        MemberView("p2", "near", "127.0.0.1:7401", "live", 0, "127.0.0.1:7481"),
+        MemberView("p3", "closed", "10.0.0.5:7400", "live", 0, "127.0.0.1:7480"),
+        MemberView("p4", "open", "10.0.0.6:7400", "live", 0, "0.0.0.0:7480"),
+        MemberView("p5", "none", "10.0.0.7:7400", "absent", 0, ""),
+    ]
+    page = await seen(tmp_path, members=members)
+    shown = re.search(r'<ul[^>]* id="members">(.*?)</ul>', page)
+    assert shown is not None
+    assert re.findall(r'<a class="name" href="([^"]*)">(\w+)</a>', shown[1]) == [
+        ("http://127.0.0.1:7481", "near"),
+        ("http://10.0.0.6:7480", "open"),
+    ]
+
+
 @in_a_browser
 async def test_the_page_says_that_nobody_serves_and_why(tmp_path: Path) -> None:
     page = await seen(tmp_path, server=None, role="seeking", problem="no majority: 1 of 3 voters are here")
