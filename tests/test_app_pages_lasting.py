@@ -75,6 +75,21 @@ async def test_a_connection_that_died_in_silence_is_noticed_and_nothing_is_lost(
             assert [(m["nick"], m["text"]) for m in said] == [("ada", "after the sleep")]
 
 
+async def test_the_page_of_the_lantern_is_right_again_when_the_phone_wakes(tmp_path: Path) -> None:
+    flags: dict[str, object] = {"app": ["lantern"], "gateway": ["lantern=page:127.0.0.1:0"]}
+    async with running(tmp_path, **flags) as peer, browsing(tmp_path / "browser") as page:
+        way = Way(peer.gateways["lantern=page"])
+        async with way.open():
+            await page.open(f"http://{way.address}/")
+            await text(page, "#how", "The lantern is dark")
+            await seen(page, "socket.readyState", lambda state: state == 1)
+            way.sleep()
+            await peer.call("lantern", "message", "COLOR", "00ff00")
+            await peer.call("lantern", "message", "ON", "")
+            await page.value("document.dispatchEvent(new Event('visibilitychange'))")
+            await text(page, "#how", "The lantern shines, #00ff00")
+
+
 async def test_the_page_of_the_peer_hears_again_what_happens_when_the_phone_wakes(tmp_path: Path) -> None:
     turn = """(async (hidden, later) => {
       const now = Date.now;

@@ -24,7 +24,7 @@ SCRIPT = """
 "use strict";
 const $ = id => document.getElementById(id);
 const api = `${location.protocol}//${location.hostname}:${document.body.dataset.api}/`;
-let picking = false;
+let picking = false, socket = null;
 
 function show(lantern) {
   document.body.className = lantern.on ? "on" : "off";
@@ -45,12 +45,19 @@ async function tell(command, value) {
 }
 
 function connect() {
-  const socket = new WebSocket(`ws${location.protocol === "https:" ? "s" : ""}://${location.host}/ws`);
+  socket = new WebSocket(`ws${location.protocol === "https:" ? "s" : ""}://${location.host}/ws`);
   socket.onopen = () => { $("said").textContent = ""; };
   socket.onmessage = message => show(JSON.parse(message.data));
   socket.onclose = () => { $("said").textContent = "Looking for the stand…"; setTimeout(connect, 1000); };
 }
 
+// Who comes back to the page is told anew: a connection that died while a phone slept does not say so.
+document.onvisibilitychange = () => {
+  if (document.hidden || socket.readyState !== WebSocket.OPEN) return;
+  socket.onclose = socket.onmessage = null;
+  socket.close();
+  connect();
+};
 $("on").onclick = () => tell("ON");
 $("off").onclick = () => tell("OFF");
 $("color").oninput = () => { picking = true; };
