@@ -81,7 +81,7 @@ def test_who_is_busy_is_not_interrupted() -> None:
     assert server(world) is better
 
 
-@BOTH
+@pytest.mark.parametrize("safety", [Safety.SURVIVOR, pytest.param(Safety.QUORUM, marks=pytest.mark.slow)])
 def test_steady_traffic_puts_it_off_for_twice_its_time_and_not_for_ever(safety: Safety) -> None:
     world, better = with_better_one(safety)
     old = server(world)
