@@ -76,8 +76,9 @@ async def test_a_connection_that_died_in_silence_is_noticed_and_nothing_is_lost(
 
 
 async def test_the_page_of_the_lantern_is_right_again_when_the_phone_wakes(tmp_path: Path) -> None:
-    flags: dict[str, object] = {"app": ["lantern"], "gateway": ["lantern=page:127.0.0.1:0"]}
-    async with running(tmp_path, **flags) as peer, browsing(tmp_path / "browser") as page:
+    gateways = ["lantern=page:127.0.0.1:0"]
+    peering = running(tmp_path, app=["lantern"], gateway=gateways)
+    async with peering as peer, browsing(tmp_path / "browser") as page:
         way = Way(peer.gateways["lantern=page"])
         async with way.open():
             await page.open(f"http://{way.address}/")
