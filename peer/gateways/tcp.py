@@ -162,10 +162,9 @@ class Connection:
 
     async def exactly(self, count: int) -> bytes:
         """So many bytes. Raises IncompleteReadError when the client ends before."""
-        # What is there already is given without a pause: thousands of requests glued together by a few clients would
-        # have the loop for themselves, for so long that this peer is taken for dead.
+        # One request a turn of the loop: they are small, and twenty clients that glue thousands of them together would
+        # else have it for themselves, for so long that this peer is taken for dead.
         await asyncio.sleep(0)
-        await self.give_way()
         return await self._reader.readexactly(count)
 
     def incoming(self, count: int) -> Incoming:
