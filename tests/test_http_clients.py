@@ -298,3 +298,25 @@ async def test_a_client_goes_on_elsewhere_where_its_connection_broke(tmp_path: P
             assert (await anna.ask(app="chat", line="WHO"))["answer"] == ["OK", "clara", "."]
             assert await clara.line("chat", "MSG now") == "OK"
             assert (await anna.event("said"))["line"] == "[clara]: now"
+
+
+async def test_a_client_that_goes_on_hears_what_was_for_it_and_not_what_it_said_itself(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, consoles(peer, peer) as (anna, clara):
+        for app in ("chat", "direct"):
+            assert await anna.line(app, "REGISTER anna") == await clara.line(app, "REGISTER clara") == "OK"
+        assert await anna.line("chat", "MSG mine") == await clara.line("direct", "SEND anna for anna") == "OK"
+        assert await anna.line("direct", "SEND clara for clara") == await clara.line("chat", "MSG last") == "OK"
+        before = f"after={anna.hello['position']}&instead={anna.hello['session']}"
+        async with aiohttp.ClientSession() as http:
+            for query, heard in (
+                (before, ["[clara]: for anna", "[clara]: last"]),
+                (f"after={anna.hello['position']}", ["[anna]: mine", "[clara]: last"]),
+            ):
+                async with http.ws_connect(f"http://{peer.http_address}/client?{query}") as socket:
+                    again = Console(socket)
+                    await again.message()
+                    lines: list[str] = []
+                    while "[clara]: last" not in lines:
+                        said = await again.message()
+                        lines += [said["line"]] * (said.get("app") in ("chat", "direct"))
+                    assert lines == heard

@@ -82,8 +82,9 @@ class ClientSockets:
             raise Overloaded(f"{CLIENTS_MAX} clients are connected here, the limit; go to another peer")
         client = self._peer.open_client()
         try:
-            if "instead" in query:
-                self._take_the_place(client, query["instead"][-1].decode(errors="replace"))
+            former = query["instead"][-1].decode(errors="replace") if "instead" in query else ""
+            if former:
+                self._take_the_place(client, former)
             socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, max_msg_size=MESSAGE_BYTES_MAX, timeout=CLOSE_S)
             try:
                 await socket.prepare(request)
@@ -92,7 +93,7 @@ class ClientSockets:
             if isinstance(connection := request.protocol, Connection):
                 # Other listeners have little to say; this one talks.
                 connection.allow(None)
-            one = OneClient(self._peer, self._directory, client, socket, request.transport, self.bodies)
+            one = OneClient(self._peer, self._directory, client, socket, request.transport, self.bodies, former)
             self._open.add(one)
             try:
                 await one.talk(position)
@@ -129,6 +130,7 @@ class OneClient:
         socket: web.WebSocketResponse,
         transport: asyncio.Transport | None,
         bodies: Bodies,
+        former: str,
     ) -> None:
         self._peer = peer
         self._directory = directory
@@ -136,6 +138,7 @@ class OneClient:
         self.socket = socket
         self._transport = transport
         self._bodies = bodies
+        self._former = former
         self._room = asyncio.Semaphore(UNDER_WAY_MAX)
         self._sending = asyncio.Lock()
 
@@ -258,11 +261,17 @@ class OneClient:
     async def _tell(self, events: AsyncIterator[GatewayEvent]) -> None:
         try:
             async for happened in events:
-                if not isinstance(happened, Published) or happened.is_for(self._client.session):
+                if not isinstance(happened, Published) or self._hears(happened):
                     await self._send(_event(happened))
         finally:
             if (close := getattr(events, "aclose", None)) is not None:
                 await close()
+
+    def _hears(self, happened: Published) -> bool:
+        """Whether it is for this client, or for the one that it was before; and what that one said, it says itself."""
+        if happened.to is None:
+            return happened.but not in (self._client.session, self._former)
+        return happened.is_for(self._client.session) or happened.is_for(self._former)
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         """Send one message. A client that takes nothing for long is ended. Raises ConnectionError when it is gone."""
