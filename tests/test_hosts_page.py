@@ -16,7 +16,7 @@ from tanist.peer.machine import Figures
 pytestmark = in_a_browser
 FRESH_S = 4.0
 """What is shown is no older."""
-SLACK_S = 2.0
+SLACK_S = 4.0
 """For the browser and the peers of a busy machine."""
 
 
