@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tanist.config import load
 from tanist.peer.cli.lantern import STAND, asked
+from tanist.peer.gateways import knowing
 from tanist.peer.gateways.tcp import UNREAD_BYTES_MAX
 from tanist.peer.lantern.client import hang, notice_silence
 from tanist.peer.lantern.commands import BY_KIND, BY_NAME, BadValue, Lantern, obey, present
@@ -222,6 +223,17 @@ def test_values_are_what_a_person_may_say() -> None:
             BY_NAME["COLOR"].value(wrong)
     with pytest.raises(BadValue):
         BY_NAME["ON"].value("please")
+
+
+async def test_at_a_peer_that_finds_no_server_a_lantern_and_a_page_are_told_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(knowing, "KNOWN_S", 0.0)
+    async with running(tmp_path, safety="quorum", expect=2) as peer, browser() as http, hung(peer) as (lantern, _):
+        assert await lantern.read() == b"", "it had better look again"
+        async with http.ws_connect(f"http://{peer.gateways['lantern=page']}/ws") as page:
+            assert (await page.receive()).type == aiohttp.WSMsgType.CLOSE
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_a_peer_that_goes_on_from_another_log_says_how_it_is_now(tmp_path: Path) -> None:

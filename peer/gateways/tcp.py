@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from tanist.peer.application.blob import Blob
 from tanist.peer.application.events import Published
-from tanist.peer.errors import CallError, Overloaded
+from tanist.peer.errors import CallError, NoServer, Overloaded
 from tanist.peer.gateways.facade import GatewayClient, GatewayEvent
 from tanist.peer.gateways.knowing import Knowing
 from tanist.peer.status import Receipt, Status
@@ -347,8 +347,8 @@ class TcpGateway:
                 await self._knowing.wait()
             events = asyncio.create_task(self._events(connection))
             await self.serve(connection)
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # The client is gone, or this gateway ends.
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError, NoServer):
+            pass  # The client is gone, this gateway ends, or this peer knows nothing that it could show.
         except Exception:
             log.exception("the %s gateway of %s failed; the connection ends", self.protocol, self.app)
         finally:
