@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self, cast
 
+import aiohttp
 import pytest
 
 from tanist.config import load
@@ -323,6 +324,13 @@ async def test_who_comes_to_a_peer_that_has_just_started_is_shown_no_empty_state
         asked = asyncio.create_task(nc.ask("GET k"))
         with pytest.raises(NoServer):
             a.open_client().query("kv", "get", ["k"])
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        page = await stack.enter_async_context(http.ws_connect(f"http://{a.http_address}/client"))
+        await page.send_json({"id": 1, "app": "kv", "name": "get", "arguments": ["k"]})
         await stack.enter_async_context(running(tmp_path, "b", peer=[a.address], **quorum))
         assert await asked == "OK v"
+        async with asyncio.timeout(DEADLINE_S):
+            while (said := await page.receive_json()).get("id") != 1:
+                pass
+        assert said["result"] == "v"
         nc.close()

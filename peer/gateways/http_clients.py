@@ -39,6 +39,7 @@ from tanist.peer.gateways.http_connection import Connection
 from tanist.peer.gateways.http_events import position_from
 from tanist.peer.gateways.http_requests import Bodies, checked_key
 from tanist.peer.gateways.http_values import from_json, in_order, to_json
+from tanist.peer.gateways.knowing import Knowing
 from tanist.peer.gateways.line import done, help_answer, undone
 
 CLIENTS_MAX = 512
@@ -133,6 +134,7 @@ class OneClient:
         former: str,
     ) -> None:
         self._peer = peer
+        self._knowing = Knowing(peer.status)
         self._directory = directory
         self._client = client
         self.socket = socket
@@ -225,6 +227,7 @@ class OneClient:
             reply = await self._client.call(app, operation.name, given, key=key, timeout_s=CALL_S)
             result, receipt = reply.result, {"receipt": reply.receipt}
         else:
+            await self._knowing.wait()
             result, receipt = self._client.query(app, operation.name, given), {}
         said = {"result": to_json(result), **receipt}
         if (lines := words.drawn(operation, result)) is not None:
