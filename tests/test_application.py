@@ -2,9 +2,12 @@
 
 import abc
 import json
+import random
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Optional
 
@@ -220,6 +223,30 @@ BAD = {
         "def effect(self, index: int, event: str) -> None: ...",
         r"effect\(\): 'index' is not that: write `def effect\(self, here: Here, happened: Published\) -> None`",
     ),
+    "the clock": (
+        "@command\ndef x(self, ctx: Context) -> float:\n    return time.time()",
+        r"bad\.py:1[0-2]: x\(\): time\.time asks this machine's clock, .*: use ctx\.time",
+    ),
+    "the moment": (
+        "@command\ndef x(self, ctx: Context) -> str:\n    return str(datetime.datetime.now())",
+        r"x\(\): datetime\.datetime\.now asks this machine's clock",
+    ),
+    "chance": (
+        "@command\ndef x(self, ctx: Context) -> int:\n    return random.randint(1, 6)",
+        r"x\(\): random\.randint draws chance of this peer's own: use ctx\.random",
+    ),
+    "chance by its own name": (
+        "def opened(self, ctx: Context) -> None:\n    choice([1])",
+        r"opened\(\): choice draws chance of this peer's own",
+    ),
+    "a generator of the module": (
+        "@command\ndef x(self, ctx: Context) -> float:\n    return dice.random()",
+        r"x\(\): dice draws chance of this peer's own",
+    ),
+    "a file": (
+        "@command\ndef x(self, ctx: Context) -> str:\n    return open('x').read()",
+        r"x\(\): open reaches out of the log: do it in `effect`, or before the command",
+    ),
     "a static method": (
         "@command\n@staticmethod\ndef x(ctx: Context) -> None: ...",
         r"commands and queries are plain methods",
@@ -233,7 +260,10 @@ def test_definition_errors_say_where_and_what_to_write(case: str, future: str) -
     body, message = BAD[case]
     source = (
         future
+        + "import datetime, random, time\n"
         + "from collections.abc import Iterator\n"
+        + "from random import choice\n"
+        + "dice = random.Random(5)\n"
         + "from typing import Any, Literal\n"
         + "from tanist.peer.application import Application, Asking, Context, Here, command, local, prepare, query\n"
         + "class Other: ...\n"
@@ -277,6 +307,25 @@ def test_a_wrong_fate_says_what_to_write() -> None:
         class Both(Application, on_heal="replay"):
             def healed(self, ctx: Context, lost: Superseded) -> Choice:
                 return "done"
+
+
+def test_what_only_looks_like_the_outside_is_let_be() -> None:
+    def open(name: str) -> str:
+        return name
+
+    class Fine(Application):
+        @command
+        def draw(self, ctx: Context) -> str:
+            """Chance and time of the log, a generator of its own, a moment made of log time."""
+            own = random.Random(ctx.time_ns)
+            return f"{ctx.random.random()} {own.random()} {time.gmtime(ctx.time)} {open('x')} {datetime.min}"
+
+        @query
+        def age(self, ctx: Context) -> float:
+            """A query is answered by one peer, which has a clock."""
+            return time.time() - ctx.time
+
+    assert [o.name for o in describe(Fine).operations.values()] == ["draw", "age"]
 
 
 def test_an_option_that_there_is_not_is_named() -> None:

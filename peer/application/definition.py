@@ -20,6 +20,7 @@ from tanist.peer.application import hints
 from tanist.peer.application.blob import holds_blobs, is_blob
 from tanist.peer.application.context import Context
 from tanist.peer.application.here import EVERY_S_MIN, LOCAL
+from tanist.peer.application.outside import outside
 from tanist.peer.application.preparing import Asking, SecretMark
 from tanist.peer.application.specification import LocalWork, Operation, Parameter, Specification
 from tanist.peer.application.state import StateCodec, StateField, factory_for, factory_of
@@ -260,6 +261,8 @@ def _operation(
         )
         raise place.error(f"the name {method!r} {why}: rename the method")
     _check_plain(function, place)
+    if mark.is_command and first is Context:
+        _check_inside(function, place)
     types = _hints(function, place)
     declared = list(inspect.signature(function).parameters.values())
     _check_first(method, declared, types, place, first)
@@ -288,6 +291,13 @@ def _check_plain(function: FunctionType, place: Place) -> None:
         raise place.error(f"{function.__name__}() is `async def`, and nothing would wait for it: use `def`")
     if inspect.isgeneratorfunction(function):
         raise place.error(f"{function.__name__}() is a generator: return a list")
+
+
+def _check_inside(function: FunctionType, place: Place) -> None:
+    found = outside(function)
+    if found is not None:
+        name, line, instead = found
+        raise Place(place.file, line, {}).error(f"{function.__name__}(): {name} {instead}")
 
 
 def _hints(function: FunctionType, place: Place) -> dict[str, Any]:
@@ -400,6 +410,8 @@ def _check_hook(cls: type, base: type, hook: str, place: Place) -> None:
     if not isinstance(function, FunctionType):
         raise place.error(f"{cls.__name__}.{hook} is reserved for {form}")
     _check_plain(function, place.at(function))
+    if hook != EFFECT:
+        _check_inside(function, place.at(function))
     wanted, given = (inspect.signature(f).parameters for f in (getattr(base, hook), function))
     if len(given) != len(wanted):
         raise place.at(function).error(f"write {form}")
