@@ -39,7 +39,9 @@ def test_its_own_failure_test_passes(tmp_path: Path) -> None:
     assert "1 passed" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["", "Notes", "1st", "a-b", "a b", "../x", "class", "kv", "x" * 50, "ä"])
+@pytest.mark.parametrize(
+    "name", ["", "Notes", "1st", "a-b", "a b", "../x", "class", "kv", "x" * 50, "ä", "calendar", "msgspec"]
+)
 def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["new-app", name, "--in", str(tmp_path)]) == Exit.USAGE
     assert not list(tmp_path.iterdir())

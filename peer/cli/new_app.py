@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 from tanist.peer.application.loading import BUILT_IN
@@ -94,6 +95,10 @@ def new_app(name: str, folder: Path) -> int:
             raise VerbError(
                 Exit.USAGE, f"{folder / file} is there already: take another name, or another folder (--in)"
             )
+    if find_spec(name) is not None:
+        raise VerbError(
+            Exit.USAGE, f"there is a Python module called {name}, which {name}.py would hide: take another name"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in written.items():
