@@ -43,6 +43,11 @@ def test_on_loopback_it_names_the_command_for_this_machine_and_what_others_need(
     assert "start this one with --listen 0.0.0.0:7400" in lines[5]
 
 
+def test_who_listens_to_all_and_has_no_network_is_not_told_to_do_so() -> None:
+    lines = told(listen="0.0.0.0:7400").splitlines()
+    assert "start this one with --advertise ADDRESS:7400" in lines[5]
+
+
 def test_on_the_network_it_names_an_address_that_others_can_dial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(joining, "own_address", lambda: "192.168.1.5")
     text = told(address="0.0.0.0:7400", http="0.0.0.0:7480")

@@ -38,7 +38,10 @@ def _next_rows(config: PeerConfig, host: str, port: int) -> list[tuple[str, str]
         near = [("next", f"on this machine:  {join_command(config, format_address(host, port))}")]
         if config.advertise:
             return near
-        return [*near, ("", f"other laptops cannot reach {host}; for them start this one with --listen 0.0.0.0:{port}")]
+        # Who listens to every interface and has none but this has no way out at the moment.
+        listens_to_all = _is_unspecified(parse_address(config.listen)[0])
+        wanted = f"--advertise ADDRESS:{port}" if listens_to_all else f"--listen 0.0.0.0:{port}"
+        return [*near, ("", f"other laptops cannot reach {host}; for them start this one with {wanted}")]
     if _is_unspecified(host):
         host = own_address() or socket.gethostname()
     # A peer that others cannot dial could never serve them: on another machine it must listen to more than itself.
