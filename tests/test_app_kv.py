@@ -11,7 +11,7 @@ from tanist.peer.application import Refused
 from tanist.peer.application.machine import Machine
 from tanist.peer.application.replies import decode_reply
 from tanist.peer.application.specification import validate
-from tanist.peer.apps import kv as module
+from tanist.peer.apps import values
 from tanist.peer.apps.kv import Kv
 from tanist.peer.apps.values import KEY_LENGTH_MAX, VALUE_LENGTH_MAX
 
@@ -106,8 +106,48 @@ def test_keys_are_sorted_filtered_and_bounded(store: Store, monkeypatch: pytest.
         store.call("set", key, "x")
     assert store.query("keys") == ["a", "b1", "b2"]
     assert store.query("keys", "b") == ["b1", "b2"]
-    monkeypatch.setattr(module, "KEYS_LISTED_MAX", 2)
+    monkeypatch.setattr(values, "KEYS_LISTED_MAX", 2)
     assert store.query("keys") == ["a", "b1"]
+
+
+def test_steps_are_done_together_and_one_that_is_refused_changes_nothing(store: Store) -> None:
+    steps = [
+        ["set", ["a", b"\xff"]],
+        ["get", ["a"]],
+        ["incr", ["a"]],
+        ["put", ["n", "1", None, "new"]],
+        ["incr", ["n", 4]],
+        ["set", [b"bytes", "x"]],
+        ["set", ["a", "b", "c"]],
+        ["set", ["a"]],
+        ["size", []],
+    ]
+    assert store.call("together", steps) == [
+        (True, "OK"),
+        (True, b"\xff"),
+        (False, "The value is not an integer"),
+        (True, True),
+        (True, 5),
+        *[(False, "set does not take what it was given")] * 3,
+        (True, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "code"), [([["set", ["a", "1"]], ["lapse", ["a", 0]]], "bad_step"), ([["size", []]] * 1025, "too_many")]
+)
+def test_steps_that_cannot_be_are_all_refused(store: Store, steps: list[Any], code: str) -> None:
+    with pytest.raises(Refused) as caught:
+        store.call("together", steps)
+    assert caught.value.code == code
+    assert store.query("size") == 0
+
+
+def test_results_of_steps_fit_into_one_answer(store: Store) -> None:
+    store.call("set", "a", "x" * VALUE_LENGTH_MAX)
+    results = store.call("together", [["get", ["a"]], ["get", ["a"]], ["set", ["b", "y"]]])
+    assert [done for done, _ in results] == [True, False, False], "what was done is done, and cannot be told"
+    assert store.query("get", "b") == "y"
 
 
 def test_sizes_are_limited(store: Store) -> None:

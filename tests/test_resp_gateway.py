@@ -117,6 +117,55 @@ async def test_a_pipeline_is_answered_in_order_and_reads_see_the_writes_before_t
         assert await pipeline.execute() == list(range(1, 3001))
 
 
+async def test_a_transaction_is_done_at_one_moment_or_not_at_all(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, client(peer) as redis, client(peer) as other:
+        async with redis.pipeline() as pipeline:
+            answers = await (
+                pipeline.set("a", b"\xff")
+                .get("a")
+                .set("b", "x", nx=True, ex=100)
+                .incr("b")
+                .incrby("n", 41)
+                .incr("n")
+                .mget("a", "none", "n")
+                .ttl("b")
+                .exists("a", "b", "c")
+                .delete("a")
+                .dbsize()
+                .execute(raise_on_error=False)
+            )
+        refused = answers.pop(3)
+        assert isinstance(refused, ResponseError) and "not an integer" in str(refused)
+        assert answers == [True, b"\xff", True, 41, 42, [b"\xff", None, b"42"], 100, 2, 1, 2]
+
+        async def add_up(redis: Redis) -> list[list[int]]:
+            return [await redis.pipeline().incr("x").incr("y").incr("x").execute() for _ in range(20)]
+
+        seen = sorted(sum(await asyncio.gather(add_up(redis), add_up(other)), []))
+        assert seen == [[2 * n - 1, n, 2 * n] for n in range(1, 41)], "nobody's came in between"
+
+
+async def test_what_cannot_be_queued_undoes_its_transaction(tmp_path: Path) -> None:
+    async with running(tmp_path) as peer, stream(peer) as (reader, writer):
+
+        async def said(*lines: str) -> list[bytes]:
+            writer.write("".join(f"{line}\r\n" for line in lines).encode())
+            return [(await reader.readline()).rstrip() for _ in lines]
+
+        begin = [b"+OK", b"+QUEUED"]
+        assert await said("EXEC", "DISCARD") == [b"-ERR EXEC without MULTI", b"-ERR DISCARD without MULTI"]
+        assert await said("MULTI", "SET a 1", "DISCARD", "GET a") == [*begin, b"+OK", b"$-1"]
+        answers = await said("MULTI", "SET a 1", "MULTI", "INCR", "SUBSCRIBE news", "EXEC", "GET a")
+        assert answers[:2] == begin and answers[2].startswith(b"-ERR MULTI calls")
+        assert answers[3].startswith(b"-ERR wrong number") and answers[4].startswith(b"-ERR SUBSCRIBE is not done")
+        assert answers[5].startswith(b"-EXECABORT") and answers[6] == b"$-1"
+        assert await said("MULTI", "EXEC", "PING") == [b"+OK", b"*0", b"+PONG"]
+        writer.write(b"MULTI\r\n" + b"SET a %b\r\n" % (b"x" * 60_000) * 20 + b"EXEC\r\nDBSIZE\r\n")
+        answers = [(await reader.readline()).rstrip() for _ in range(23)]
+        assert answers[17] == b"+QUEUED" and b"bytes at most" in answers[20]
+        assert answers[21].startswith(b"-EXECABORT") and answers[22] == b":0"
+
+
 async def test_messages_on_channels_reach_listeners_at_every_peer(tmp_path: Path) -> None:
     async with contextlib.AsyncExitStack() as stack:
         a = await stack.enter_async_context(running(tmp_path, "a"))

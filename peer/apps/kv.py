@@ -1,9 +1,9 @@
 """Keys and values."""
 
 from tanist.peer.application import Application, Choice, Context, Refused, Superseded, command, query
-from tanist.peer.apps.values import INTEGER_MAX, Lapse, Message, Only, check_key, checked, checked_ttl, number_in
-
-KEYS_LISTED_MAX = 10_000  # Keys in one answer: ask with a longer prefix for others.
+from tanist.peer.apps import values as limits
+from tanist.peer.apps.kv_steps import Done, Step, done_together
+from tanist.peer.apps.values import Lapse, Message, Only, check_key, checked, checked_ttl, number_in
 
 
 class Kv(Application):
@@ -72,7 +72,7 @@ class Kv(Application):
         """Add to the number that a key holds (0 if it is not there); the new number."""
         check_key(key)
         total = number_in(self.values.get(key, "0")) + by
-        if abs(total) > INTEGER_MAX:
+        if abs(total) > limits.INTEGER_MAX:
             raise Refused("The number would be too large", "out_of_range")
         self.values[key] = str(total)
         return total
@@ -112,6 +112,11 @@ class Kv(Application):
         ctx.publish(Message(channel, checked(message)))
         return "OK"
 
+    @command
+    def together(self, ctx: Context, steps: list[Step]) -> list[Done]:
+        """Do several of these, queries too, with nobody's in between: of each its name and what it is given."""
+        return done_together(self, ctx, steps)
+
     @query
     def size(self, ctx: Context) -> int:
         """How many keys there are."""
@@ -126,11 +131,11 @@ class Kv(Application):
     @query
     def keys(self, ctx: Context, prefix: str = "") -> list[str]:
         """The keys that begin with a prefix, sorted."""
-        return sorted(key for key in self.values if key.startswith(prefix))[:KEYS_LISTED_MAX]
+        return sorted(key for key in self.values if key.startswith(prefix))[: limits.KEYS_LISTED_MAX]
 
     def healed(self, ctx: Context, lost: Superseded) -> Choice:
         """Writes are done again, after those of the side that goes on; not what was decided by what it saw."""
-        decided = lost.command == "cas" or lost.arguments.get("only", "any") != "any"
+        decided = lost.command in ("cas", "together") or lost.arguments.get("only", "any") != "any"
         return "replay" if lost.acknowledged and not decided else "archive"
 
     def _lapse_after(self, ctx: Context, key: str, ttl_ms: int) -> None:

@@ -9,6 +9,7 @@ from tanist.peer.application import Event, Refused
 KEY_LENGTH_MAX = 1024  # Characters: a key is a name, not a document.
 VALUE_LENGTH_MAX = 512 * 1024  # Characters or bytes: two of them (`cas`) must fit into one command.
 INTEGER_MAX = 2**63 - 1  # The largest number that `incr` reaches, as in other key-value stores.
+KEYS_LISTED_MAX = 10_000  # Keys in one answer: ask with a longer prefix for others.
 TTL_MS_MAX = 10**12  # Milliseconds until a key lapses, at most: 31 years.
 
 Only = Literal["any", "new", "old"]

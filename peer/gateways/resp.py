@@ -12,7 +12,8 @@ from typing import Any
 
 from tanist.peer.application.events import Published
 from tanist.peer.errors import CallError, NoServer, UnknownOutcome
-from tanist.peer.gateways.resp_commands import LISTENING, READS, WHILE_LISTENING, WRITES, bytes_of
+from tanist.peer.gateways.resp_commands import LISTENING, OK, READS, WHILE_LISTENING, WRITES, bytes_of
+from tanist.peer.gateways.resp_transactions import Transaction
 from tanist.peer.gateways.resp_wire import Commands, Error, ProtocolError, Push, encode
 from tanist.peer.gateways.tcp import SILENT_S, Connection, TcpGateway
 
@@ -22,10 +23,8 @@ ASKED_BYTES_MAX = 4 << 20
 """Bytes of such commands, as many as one may have: while nobody serves, they all wait in memory."""
 WAITING_BYTES_MAX = 1 << 20
 """Bytes of answers that wait for those before them, or for the client to read; no more is read until these are sent."""
-
-
-def _same(result: Any) -> Any:
-    return result
+TRANSACTIONS = frozenset({b"MULTI", b"EXEC", b"DISCARD"})
+"""What begins and ends a transaction."""
 
 
 class RespClient:
@@ -44,6 +43,7 @@ class RespClient:
         self._writes = 0
         """How many of them are under way."""
         self._asked_bytes = 0
+        self._transaction: Transaction | None = None
         self._waiting_bytes = 0
         self._changed = asyncio.Event()
         self._progress = asyncio.Event()
@@ -85,6 +85,9 @@ class RespClient:
                 raise Error(f"ERR Can't execute '{_shown(name)}': {allowed}")
             while self._full():
                 await self._sent()
+            if name in TRANSACTIONS or self._transaction is not None:
+                self._in_transaction(name, given)
+                return
             if (write := WRITES.get(name)) is not None:
                 self._put_write(write(self, given), sum(map(len, given)))
                 return
@@ -104,6 +107,31 @@ class RespClient:
             return [read(self, given)]
         begin = " ".join(f"'{_shown(word)}'" for word in given[:3])
         raise Error(f"ERR unknown command '{_shown(name)}', with args beginning with: {begin}")
+
+    def _in_transaction(self, name: bytes, given: list[bytes]) -> None:
+        """Begin, end, or go on with what is to be done at one moment."""
+        transaction = self._transaction
+        if name in TRANSACTIONS and given:
+            raise Error(f"ERR wrong number of arguments for '{_shown(name).lower()}' command")
+        if transaction is None and name != b"MULTI":
+            raise Error(f"ERR {_shown(name)} without MULTI")
+        if name in (b"EXEC", b"DISCARD"):
+            self._transaction = None
+        if transaction is None:
+            self._transaction = Transaction()
+            self._put(encode(OK, self.version))
+        elif name == b"EXEC":
+            steps, answered = transaction.take()
+            if steps:
+                self._put_write(self.call("together", steps, then=answered), transaction.size)
+            else:
+                self._put(encode(answered([]), self.version))
+        elif name == b"DISCARD":
+            self._put(encode(OK, self.version))
+        elif name == b"MULTI":
+            raise Error("ERR MULTI calls can not be nested")
+        else:
+            self._put(encode(transaction.queue(self, name, given), self.version))
 
     def _full(self) -> bool:
         """Whether no more is taken before something of it is answered and sent."""

@@ -10,7 +10,7 @@ from asyncio import Future
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from tanist.peer.apps.kv import KEYS_LISTED_MAX
+from tanist.peer.apps.values import KEYS_LISTED_MAX
 from tanist.peer.gateways import resp_globs
 from tanist.peer.gateways.resp_wire import Error, Push, Simple
 
