@@ -123,13 +123,13 @@ def test_steps_are_done_together_and_one_that_is_refused_changes_nothing(store: 
         ["size", []],
     ]
     assert store.call("together", steps) == [
-        (True, "OK"),
-        (True, b"\xff"),
-        (False, "The value is not an integer"),
-        (True, True),
-        (True, 5),
-        *[(False, "set does not take what it was given")] * 3,
-        (True, 2),
+        [True, "OK"],
+        [True, b"\xff"],
+        [False, "The value is not an integer"],
+        [True, True],
+        [True, 5],
+        *[[False, "set does not take what it was given"]] * 3,
+        [True, 2],
     ]
 
 
