@@ -4,11 +4,17 @@ A restarted peer must find its port free again, so the system's own choice (port
 dead, any outgoing connection of the machine could be given that port.
 """
 
+import asyncio
+import contextlib
 import random
 import socket
 
 PORTS = range(20_000, 32_000)
 """Below 32768, where systems begin to hand ports out by themselves, and above what services commonly use."""
+DIALED_S = 30.0
+"""Seconds that are waited for somebody to listen."""
+DIAL_AGAIN_S = 0.02
+"""Seconds between two attempts."""
 TRIES_MAX = 1000
 """Ports tried for one that is free; a machine with a thousand taken in a row has another problem."""
 
@@ -36,6 +42,17 @@ class Port:
                 return
             reservation.close()
         raise OSError(f"no free port found among {PORTS} in {TRIES_MAX} tries")
+
+    async def dialed(self, limit_s: float = DIALED_S) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to whoever listens there, waited for: a peer serves before its gateways listen.
+
+        Raises TimeoutError.
+        """
+        async with asyncio.timeout(limit_s):
+            while True:
+                with contextlib.suppress(ConnectionRefusedError):
+                    return await asyncio.open_connection("127.0.0.1", self.number)
+                await asyncio.sleep(DIAL_AGAIN_S)
 
     def release(self) -> None:
         """Let others have it."""

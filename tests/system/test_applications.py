@@ -39,7 +39,7 @@ class Client:
 
     @classmethod
     async def at(cls, port: Port) -> Self:
-        return cls(*await asyncio.open_connection("127.0.0.1", port.number))
+        return cls(*await port.dialed())
 
     async def _line(self) -> str:
         async with asyncio.timeout(DEADLINE_S):

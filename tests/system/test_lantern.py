@@ -55,7 +55,7 @@ class Raw:
 
     @classmethod
     async def at(cls, port: Port) -> Self:
-        return cls(*await asyncio.open_connection("127.0.0.1", port.number))
+        return cls(*await port.dialed())
 
     async def gets(self, frames: str) -> None:
         """These bytes come next."""
@@ -106,6 +106,9 @@ async def stands(folder: Path) -> AsyncIterator[tuple[Stands, str, list[str], ai
     """Three, the one that serves, the others, and somebody who calls."""
     async with Stands(folder) as cluster, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(DEADLINE_S)) as http:
         server = await cluster.found()
+        for port in cluster.ports.values():
+            _, writer = await port.dialed()
+            writer.close()
         yield cluster, server, [name for name in cluster.peers if name != server], http
 
 
