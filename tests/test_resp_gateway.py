@@ -119,30 +119,35 @@ async def test_a_pipeline_is_answered_in_order_and_reads_see_the_writes_before_t
 
 async def test_a_transaction_is_done_at_one_moment_or_not_at_all(tmp_path: Path) -> None:
     async with running(tmp_path) as peer, client(peer) as redis, client(peer) as other:
-        async with redis.pipeline() as pipeline:
-            answers = await (
-                pipeline.set("a", b"\xff")
-                .get("a")
-                .set("b", "x", nx=True, ex=100)
-                .incr("b")
-                .incrby("n", 41)
-                .incr("n")
-                .mget("a", "none", "n")
-                .ttl("b")
-                .exists("a", "b", "c")
-                .delete("a")
-                .dbsize()
-                .execute(raise_on_error=False)
-            )
+        pipeline = redis.pipeline()
+        pipeline.set("a", b"\xff")
+        pipeline.get("a")
+        pipeline.set("b", "x", nx=True, ex=100)
+        pipeline.incr("b")
+        pipeline.incrby("n", 41)
+        pipeline.incr("n")
+        pipeline.mget("a", "none", "n")
+        pipeline.exists("a", "b", "c")
+        pipeline.delete("a")
+        pipeline.dbsize()
+        pipeline.ttl("b")
+        answers = await pipeline.execute(raise_on_error=False)
+        assert 0 < answers.pop() <= 100
         refused = answers.pop(3)
         assert isinstance(refused, ResponseError) and "not an integer" in str(refused)
-        assert answers == [True, b"\xff", True, 41, 42, [b"\xff", None, b"42"], 100, 2, 1, 2]
+        assert answers == [True, b"\xff", True, 41, 42, [b"\xff", None, b"42"], 2, 1, 2]
 
         async def add_up(redis: Redis) -> list[list[int]]:
-            return [await redis.pipeline().incr("x").incr("y").incr("x").execute() for _ in range(20)]
+            seen = []
+            for _ in range(20):
+                pipeline = redis.pipeline()
+                for key in ("x", "y", "x"):
+                    pipeline.incr(key)
+                seen.append(await pipeline.execute())
+            return seen
 
-        seen = sorted(sum(await asyncio.gather(add_up(redis), add_up(other)), []))
-        assert seen == [[2 * n - 1, n, 2 * n] for n in range(1, 41)], "nobody's came in between"
+        one, two = await asyncio.gather(add_up(redis), add_up(other))
+        assert sorted(one + two) == [[2 * n - 1, n, 2 * n] for n in range(1, 41)], "nobody's came in between"
 
 
 async def test_what_cannot_be_queued_undoes_its_transaction(tmp_path: Path) -> None:
