@@ -75,15 +75,32 @@ class Notebook(Application):
             file.write(f"{happened.index} {happened.line}\n")
 
 
+class Asking(Application):
+    """Each peer asks for something all the time."""
+
+    asked: int
+
+    @command
+    def ask(self, ctx: Context) -> int:
+        """How often anybody asked."""
+        self.asked += 1
+        return self.asked
+
+    @local(every=0.1)
+    def go_on(self, here: Here) -> None:
+        """Ask once more."""
+        here.call("ask")
+
+
 def lines_of(folder: Path) -> list[str]:
     path = folder / "apps" / "notebook" / "lines.txt"
     return [line.split(" ", 1)[1] for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, **flags: object) -> AsyncIterator[Peer]:
+async def running(folder: Path, application: type[Application] = Notebook, **flags: object) -> AsyncIterator[Peer]:
     given = {"data": str(folder), "pace": "fast", "listen": "127.0.0.1:0", "http": "127.0.0.1:0", **flags}
-    async with Peer(load(None, {}, given).config, applications={"notebook": Notebook()}) as peer:
+    async with Peer(load(None, {}, given).config, applications={application.__name__.lower(): application()}) as peer:
         yield peer
 
 
@@ -115,7 +132,7 @@ async def test_every_peer_has_the_effects_once_in_order_and_goes_on_after_a_rest
 
 
 async def test_a_peer_ends_soon_though_its_local_work_waits_for_a_server(tmp_path: Path) -> None:
-    async with running(tmp_path, name="a", safety="quorum", expect=3) as peer:
+    async with running(tmp_path, Asking, name="a", safety="quorum", expect=3) as peer:
         await until(lambda: bool(peer._local._open))  # it waits for a majority that never comes
     assert not peer._local._open
 
