@@ -66,4 +66,9 @@ def answered_ms(settings: ElectionSettings, patience_ms: float) -> float:
     return patience_ms * 2 * 5 + waits
 
 
-__all__ = ["answered_ms", "ballot_ms", "healed_ms", "hold_ms", "one_server_ms", "retry_round_ms"]
+def given_up_ms(pace: Pace) -> float:
+    """Until a server gives up a client that it does not hear: while that may count, its place is kept."""
+    return max(pace.sync_timeout_ms, 2 * pace.heartbeat_timeout_ms) + 2 * pace.heartbeat_every_ms
+
+
+__all__ = ["answered_ms", "ballot_ms", "given_up_ms", "healed_ms", "hold_ms", "one_server_ms", "retry_round_ms"]

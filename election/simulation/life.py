@@ -354,6 +354,10 @@ class Life:
         self._clients_at(names)
         waiting = [o for o in self.workload.pending() if o.invoked_at <= begun]
         tries_ms = bounds.answered_ms(self.setup.peers[0][1], self.workload.patience_ms)
+        ids = {self.world.peers[name].id for name in names}
+        if any(core.server not in ids for name in names if (core := self.world.peers[name].core) is not None):
+            # It stands outside, and may be deaf to them: only when it gives them up do they look for another.
+            tries_ms += bounds.given_up_ms(self.pace) + self._bound(bounds.healed_ms)
         self._wait_for(f"{phase}, answers", lambda: not any(o.outcome == "pending" for o in waiting), tries_ms)
 
     def _clients_at(self, names: list[str]) -> None:
