@@ -58,7 +58,7 @@ def test_the_whole_story_ends_0_with_every_check_passed_and_nothing_left(tmp_pat
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 130, marks=pytest.mark.slow)]
+    ("number", "status"), [pytest.param(n, 130, marks=pytest.mark.slow) for n in (signal.SIGINT, signal.SIGTERM)]
 )
 def test_an_interrupted_story_leaves_no_process_and_no_file(tmp_path: Path, number: int, status: int) -> None:
     running = begin(tmp_path, "--once")

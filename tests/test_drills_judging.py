@@ -60,6 +60,7 @@ async def test_a_cluster_that_lost_its_server_keeps_every_promise(tmp_path: Path
     assert len(path.read_text().splitlines()) == 1 + len(clients.history.operations)
 
 
+@pytest.mark.slow
 async def test_both_sides_of_a_split_keep_what_they_acknowledged(tmp_path: Path) -> None:
     async with RealCluster(tmp_path, pace="fast") as cluster:
         clients = cluster.clients(4)
@@ -120,6 +121,7 @@ async def test_states_that_differ_are_found(tmp_path: Path) -> None:
     assert "the states differ: a has " in broken[1]
 
 
+@pytest.mark.slow
 async def test_two_servers_and_a_traceback_are_found(tmp_path: Path) -> None:
     async with RealCluster(tmp_path, 2, pace="fast") as cluster:
         cluster.partition("a", "b")

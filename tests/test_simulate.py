@@ -178,6 +178,7 @@ def test_what_is_no_message_is_refused(data: bytes) -> None:
         WireCodec().decode(data)
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_simulation_that_was_killed() -> None:
     """Nobody would give them work any more, and they would wait for it for ever."""
     command = [sys.executable, "-m", "tanist.peer.cli", "simulate", "--seeds", "0:100000", "--processes", "2"]

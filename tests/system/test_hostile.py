@@ -78,6 +78,7 @@ def files_for(idle: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+@pytest.mark.slow
 async def test_hostile_bytes_cost_little_memory_and_no_client_notices(tmp_path: Path) -> None:
     files_for(2 * IDLE)
     async with Cluster(tmp_path) as cluster:

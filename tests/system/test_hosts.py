@@ -34,6 +34,7 @@ async def test_a_killed_process_is_refused_by_its_host_three_times_and_the_heir_
         await writer.must_be_everywhere()
 
 
+@pytest.mark.slow
 @cuts
 async def test_cut_off_a_quorum_server_acknowledges_nothing_and_the_majority_serves_on(tmp_path: Path) -> None:
     async with Hosts(tmp_path, pace="lan", safety="quorum") as cluster:

@@ -89,6 +89,7 @@ async def is_gone(cluster: Cluster, at: str, name: str) -> bool:
     return status is not None and all(e["name"] != name for e in (*status["members"], *status["fallbacks"]))
 
 
+@pytest.mark.slow
 async def test_a_peer_that_was_away_while_a_snapshot_was_taken_catches_up_by_it(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text("snapshot: {every: 200, keep: 10}\nheal: {keep: 10}\n")
     async with Cluster(tmp_path, flags=["--config", str(tmp_path / "small.yaml")]) as cluster:

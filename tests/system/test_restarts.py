@@ -4,6 +4,8 @@ import asyncio
 import itertools
 from pathlib import Path
 
+import pytest
+
 from system.cluster import Cluster
 from system.writer import Writer
 from tanist.peer.drills.ports import Port
@@ -89,6 +91,7 @@ async def test_all_off_then_on_at_the_same_moment_is_one_server_with_all_data(tm
         await all_there(cluster, written)
 
 
+@pytest.mark.slow
 async def test_a_first_peer_whose_addresses_refuse_serves_after_three_retries(tmp_path: Path) -> None:
     dead = [Port(), Port()]
     try:

@@ -6,6 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 DEADLINE_S = 30.0
 WORKER = """
 import asyncio, sys, time
@@ -66,6 +68,7 @@ async def started(folder: Path, name: str, *others: str) -> Worker:
     return Worker(await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE))
 
 
+@pytest.mark.slow
 async def test_a_server_that_slept_through_its_succession_stops_its_work_before_it_writes_again(tmp_path: Path) -> None:
     workers = [await started(tmp_path, "a")]
     try:
