@@ -14,6 +14,13 @@ from tanist.peer.cli.exits import Exit
 from tanist.peer.cli.verbs import run
 
 
+@pytest.fixture(autouse=True)
+def only_what_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Folders of applications that tests before loaded here stay on the path: a new process has none of them."""
+    temporary = str(tmp_path.parent.parent)
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if not folder.startswith(temporary)])
+
+
 def test_what_it_writes_is_an_application(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "new"
     assert run(["new-app", "shopping_list", "--in", str(folder)]) == Exit.OK
