@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -99,9 +100,11 @@ class Client:
 class Clients:
     """Of one application: `a` and `b` at peers that live, `c` at the server; `anew` is where `c` goes on."""
 
-    def __init__(self, a: Client, b: Client, c: Client, anew: Port) -> None:
+    def __init__(self, a: Client, b: Client, c: Client, anew: Port, all_applied: Callable[[], Awaitable[None]]) -> None:
         self.a, self.b, self.c = a, b, c
         self._anew = anew
+        self.all_applied = all_applied
+        """Waits until a read at any peer sees what is acknowledged by now: reads are of the peer's own state."""
 
     async def again(self) -> Client:
         """The third client, that lost its peer, at another."""
@@ -146,6 +149,7 @@ async def board(the: Clients) -> AsyncIterator[None]:
     yield
     numbers = [await client.ok(f"POST {n}") for n in range(WRITES) for client in (the.a, the.b)]
     assert numbers == [str(n) for n in range(2, 2 * WRITES + 2)]
+    await the.all_applied()
     newest_first = [f"{number}. {(number - 2) // 2}" for number in range(2 * WRITES + 1, 1, -1)]
     assert await (await the.again()).lines("READ 99") == [*newest_first, "1. first"]
 
@@ -157,6 +161,7 @@ async def booking(the: Clients) -> AsyncIterator[None]:
         answers = await asyncio.gather(*(client.ask(f"BOOK {n}") for client in (the.a, the.b)))
         assert sorted(answers) == [f"ERROR Seat {n} is booked", "OK"]
     await (await the.again()).ok("CANCEL 40 sesame")
+    await the.all_applied()
     for client in (the.a, the.b, the.c):
         seats = await client.lines("SEATS")
         assert [seat for seat in seats if seat.endswith("free")] == [f"{n} free" for n in range(WRITES + 1, 41)]
@@ -360,6 +365,7 @@ async def todo(the: Clients) -> AsyncIterator[None]:
 async def files(the: Clients) -> AsyncIterator[None]:
     assert await the.a.ok("IMPORT") == str(len(FILES)) + " imported"
     yield
+    await the.all_applied()
     for client in (the.a, the.b, await the.again()):
         assert len(await client.lines("LIST")) == len(FILES)
         for name, data in FILES.items():
@@ -380,6 +386,7 @@ async def upload(the: Clients) -> AsyncIterator[None]:
         await the.a.begin(f"UPLOAD {n} 1", b"x")
         assert await the.a.answer() == "OK"
     names = {"first", "of True", *map(str, range(WRITES))}
+    await the.all_applied()
     for client in (the.a, the.b, await the.again()):
         assert set(await client.lines("LIST")) == names, "of what broke off nothing"
         assert await client.bytes_of("GET of True") == data
@@ -423,7 +430,16 @@ class WithGateways(Cluster):
     async def clients_of(self, app: str, server: str) -> Clients:
         one, two = (name for name in self.peers if name != server)
         a, b, c = [await Client.at(self.ports[name, app]) for name in (one, two, server)]
-        return Clients(a, b, c, self.ports[two, app])
+        return Clients(a, b, c, self.ports[two, app], partial(self._all_applied, (one, two)))
+
+    async def _all_applied(self, names: tuple[str, ...]) -> None:
+        known = [status["commit"] for name in names if (status := await self.status(name))]
+
+        async def applied() -> bool:
+            statuses = [await self.status(name) for name in names]
+            return all(status is not None and status["applied"] >= max(known) for status in statuses)
+
+        await self.wait_for(applied, f"{' and '.join(names)} have applied {max(known)}")
 
     async def until_logged_to_files(self) -> None:
         """Each peer that runs has the lines of the log server, each once, none torn, in a file of its own."""
