@@ -208,6 +208,22 @@ async def test_a_client_with_retries_rides_through_a_failover(tmp_path: Path) ->
             assert await redis.dbsize() == 60
 
 
+async def test_a_failover_halves_no_transaction(tmp_path: Path) -> None:
+    async with running(tmp_path, "a") as a, running(tmp_path, "b", peer=[a.address]) as b, client(b) as redis:
+        done, ending = [], None
+        for i in range(60):
+            if i == 20:
+                ending = asyncio.ensure_future(a.stop(hand_over=False))
+            pipeline = redis.pipeline()
+            for key in ("x", "y", "x"):
+                pipeline.incr(key)
+            done.append(await pipeline.execute())
+        assert ending is not None
+        await ending
+        assert done == [[2 * n - 1, n, 2 * n] for n in range(1, 61)]
+        assert await redis.mget("x", "y") == [b"120", b"60"]
+
+
 class Unanswered:
     """A connection whose commands are never answered, since nobody serves."""
 

@@ -15,10 +15,8 @@ QUEUED_MAX = 1024
 QUEUED_BYTES_MAX = 1 << 20
 """Bytes of these: no command of the store is larger."""
 QUEUED = Simple("QUEUED")
-OF_THE_CONNECTION = frozenset(
-    {b"HELLO", b"CLIENT", b"SELECT", b"QUIT", b"WAIT", b"CONFIG", b"COMMAND", b"INFO", b"KEYS"}
-)
-"""Reads that are no part of a transaction: they are not of a few keys."""
+NOT_QUEUED = frozenset({b"HELLO", b"CLIENT", b"SELECT", b"QUIT", b"WAIT", b"CONFIG", b"COMMAND", b"INFO", b"KEYS"})
+"""Reads that are no part of a transaction: of the connection, or of the whole store."""
 _NOTHING: dict[str, Any] = {"size": 0}
 """What a query seems to give while a command is tried out; None where no other kind is expected."""
 
@@ -54,7 +52,7 @@ class Transaction:
         if (write := WRITES.get(name)) is not None:
             write(noted, given)
             self._answers.append(noted.then)
-        elif (read := READS.get(name)) is not None and name not in OF_THE_CONNECTION:
+        elif (read := READS.get(name)) is not None and name not in NOT_QUEUED:
             read(noted, given)
             self._answers.append(lambda results: read(_Told(client, results), given))
         else:
